@@ -21,6 +21,10 @@ say()
 	printf '[%2d:%02d] %s\n' $((t / 60)) $((t % 60)) "$*" >&2
 }
 
+# same TEXT...: what was done before and still holds; silent in a script that another script called on its way.
+export LAB_DEPTH=$((${LAB_DEPTH:-0} + 1))
+same() { [ "$LAB_DEPTH" -gt 2 ] || say "$@"; }
+
 # die WHAT NEXT [LOG]: the last line of a failed command says what to do next.
 die()
 {
