@@ -7,7 +7,8 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 B=${B:-6.1}                     # the base: a folder of patches/
 build=${BUILD:-$top/build}
 work=$build/$B
-patches=$top/patches/$B
+patches=${PATCHES:-$top/patches/$B}    # PATCHES and MIRRORS: for the tests of these scripts
+mirrors=${MIRRORS:-$top}
 export LC_ALL=C TZ=UTC
 
 # Anything a child inherits from a git hook or a worktree would point git elsewhere.
@@ -42,6 +43,8 @@ logged()
 	"$@" > "$log" 2>&1 && return
 	{ grep -E '(: error|: fatal|\*\*\* |undefined reference|^E: |No space left)' "$log" || cat "$log"; } |
 		tail -n 5 | cut -c1-300 >&2
+	# A full disk may have no room for its own message.
+	[ "$(df --output=avail -k "$build" | tail -n 1)" -gt 512 ] || echo "No space left on device: $build" >&2
 	die "$what" "$next" "$log"
 }
 

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0
+# Two commands: make run, make test. The rest: make help.
+# Variables: ENGINE=, ENGINES=, TESTS=, CPUS=, KERNEL=, LINUX=, B= (the base), BUILD= (where everything is built)
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+export ENGINE ENGINES CPUS LINUX B BUILD APPEND PREV
+KERNEL ?= patched
+
+# Unset is not the same as empty for the scripts.
+$(foreach v,ENGINE ENGINES CPUS LINUX B BUILD APPEND PREV,$(if $($v),,$(eval unexport $v)))
+
+## run        from a fresh machine to the table: patched kernel, KUnit and selftests on emulated hosts   15 min, again 3 min
+run:
+	@scripts/run
+
+## test       everything that CI checks; the last line is 'N passed, N failed, N skipped'                35 min
+test:
+	@scripts/test $(STAGES)
+
+## base       fetch the base kernel, import it into git                                                   1 min
+base:
+	@scripts/base
+
+## apply      apply the series to the scratch tree; LINUX=/path/to/tree: to a tree of yours               5 s
+apply:
+	@scripts/apply
+
+## kernel     build a kernel for the emulated hosts; KERNEL=patched|base|control                          7 min, again 15 s
+kernel:
+	@scripts/kernel $(KERNEL)
+
+## selftests  build the KVM selftests, statically linked                                                  1 min
+selftests:
+	@scripts/selftests
+
+## kunit      run the KUnit suites with kunit.py under QEMU                                               3 min, again 1 min
+kunit:
+	@scripts/kunit
+
+## lab        boot one kernel on one engine: ENGINE=qemu-svm|bochs-vmx|host KERNEL= TESTS="a b" CPUS=2     1 to 3 min
+lab:
+	@scripts/lab $(or $(ENGINE),qemu-svm) $(KERNEL) $(TESTS)
+	@scripts/results build/$(or $(B),6.1)/results/$(KERNEL)-$(or $(ENGINE),qemu-svm)
+
+## shell      a prompt in an emulated host with the patched kernel: ENGINE=                               20 s
+shell:
+	@scripts/lab $(or $(ENGINE),qemu-svm) shell
+
+## check      static checks: round trip, checkpatch, coccicheck, shellcheck, spelling, licences           1 min
+check:
+	@scripts/check
+
+## bisect     every prefix of the series builds; no new sparse or W=1 report                              5 min
+bisect:
+	@scripts/bisect
+
+## control    negative control: each regression test fails without its fix                                2 min
+control:
+	@scripts/control
+
+## bench      what the series costs and saves, base and patched in one run                                3 min
+bench:
+	@tools/bench/run
+
+## export     write patches/ and the mirrors from the commits of the scratch tree                         2 s
+export:
+	@scripts/export
+
+## send       write the mbox that would be mailed; PREV=commit: with a range-diff to that version         5 s
+send:
+	@scripts/send
+
+## why        name the KVM backend of this machine                                                        1 s
+why:
+	@scripts/preflight
+
+## clean      remove what was built; never a scratch tree with work that was not exported                 1 s
+clean:
+	@scripts/clean
+
+## help       this list
+help:
+	@sed -n 's/^## //p' Makefile
+
+.PHONY: run test base apply kernel selftests kunit lab shell check bisect control bench export send why clean help
