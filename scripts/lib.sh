@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Sourced by every script: where things are, how progress and failure are printed.
 # A caller starts with:  set -euo pipefail; . "$(dirname "$0")/lib.sh"
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 B=${B:-6.1}                     # the base: a folder of patches/
