@@ -61,6 +61,16 @@ lock()
 	export "$held=1"
 }
 
+# no_locks: for a helper process that may outlive its parent for a moment: let go of the parent's locks.
+no_locks()
+{
+	local fd
+	for fd in /proc/"$BASHPID"/fd/*; do
+		fd=${fd##*/}
+		[ "$fd" -le 2 ] || eval "exec $fd>&-"
+	done
+}
+
 # packages NAME...: install what is missing; ask for nothing when all is there.
 packages()
 {
