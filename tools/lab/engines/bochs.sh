@@ -5,11 +5,12 @@
 # shellcheck shell=bash disable=SC2154
 
 set -euo pipefail
+# shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../../scripts/lib.sh"
 
 # Instructions a CPU executes in one emulated second: the frequency of its TSC and of its APIC timer.
 ips=200000000
-bochs=$build/bochs/bin/bochs
+bochs=${BOCHS:-$build/bochs/bin/bochs}   # BOCHS=: another binary, for mutants
 bios=/usr/share/bochs/BIOS-bochs-latest
 vgabios=/usr/share/vgabios/vgabios.bin
 # idle=halt: an MWAIT that loses its wakeup would stall an idle CPU. panic=-1 reboot=t: a panic becomes
@@ -136,8 +137,6 @@ bochs_shell()
 	local state
 	[ -t 0 ] || die "the shell needs a terminal" "call it from one"
 	bochs_ready
-	append="$append lab.shell"
-	bochs_disc "$OUT/boot.iso"
 	bochs_config "mode=term, dev=$(tty)" > "$OUT/bochsrc"
 	bochs_command
 	say "booting; the prompt comes in some ten seconds, 'poweroff -f' ends"
