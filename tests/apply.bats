@@ -31,7 +31,7 @@ setup() { world_with_series; }
 
 @test "apply: work that was not exported is not lost when patches/ changes" {
 	commit 'echo more >> arch/x86/kvm/n.c' 'KVM: x86: More'
-	echo '# changed' >> patches/cover
+	sed -i 's/^+ten/+TEN/' patches/0001-*
 	run "$top/scripts/apply"
 	last_line_says "not exported"
 	git -C build/6.1/linux log --format=%s | grep -x 'KVM: x86: More'
