@@ -86,7 +86,7 @@ int main(void)
 {
 	const Bit64u width40 = (Bit64u(1) << 40) - 1;
 
-	printf("TAP version 13\n1..17\n");
+	printf("TAP version 13\n1..18\n");
 	report(all_icr_values(), "decode every ICR value");
 	report(all_vectors(), "leave vectors below 16 to the hypervisor, and no other");
 	report(VMX_decode_VICR(0x4042, false, true) == VMX_VICR_IPI, "ignore the level bit");
@@ -111,6 +111,7 @@ int main(void)
 	       "alignment of the table");
 	report(VMX_PID_pointer_table_valid(width40 - 15, 1, width40) && !VMX_PID_pointer_table_valid(width40 - 15, 2, width40) &&
 	       !VMX_PID_pointer_table_valid(Bit64u(1) << 40, 0, width40), "physical address width of the table");
+	report(!VMX_PID_pointer_table_valid(~Bit64u(7), 1, width40), "a table that ends where the address space begins");
 
 	report(VMX_PID_notify(0x00f20000) && !VMX_PID_notify(1) && !VMX_PID_notify(2) && !VMX_PID_notify(3),
 	       "notify only with ON and SN clear");
