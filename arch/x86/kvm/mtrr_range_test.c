@@ -383,4 +383,5 @@ static struct kunit_suite mtrr_range_suite = {
 	.name = "kvm_mtrr_range",
 	.test_cases = mtrr_range_cases,
 };
+
 kunit_test_suite(mtrr_range_suite);

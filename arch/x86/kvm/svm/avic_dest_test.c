@@ -161,4 +161,5 @@ static struct kunit_suite avic_dest_suite = {
 	.name = "kvm_avic_dest",
 	.test_cases = avic_dest_cases,
 };
+
 kunit_test_suite(avic_dest_suite);

@@ -35,9 +35,9 @@
 #define TYPE_WT			4
 #define TYPE_WB			6
 
-#define RANGE_SIZE		(2ULL << 20)
+#define RANGE_SIZE		BIT_ULL(21)
 #define MEM_SLOT		10
-#define MEM_GPA			(1ULL << 30)
+#define MEM_GPA			BIT_ULL(30)
 #define MEM_SIZE		(4 * RANGE_SIZE)
 
 /* Guest memory, in ascending order.  GVA == GPA. */
@@ -45,8 +45,9 @@
 #define RANGE_B			(MEM_GPA + 2 * RANGE_SIZE)
 #define RANGE_C			(MEM_GPA + 3 * RANGE_SIZE)
 
-#define TOUCH_STRIDE		(RANGE_SIZE / NR_TOUCHED)
+/* Memory is touched at this many places per range. */
 #define NR_TOUCHED		16
+#define TOUCH_STRIDE		(RANGE_SIZE / NR_TOUCHED)
 
 enum guest_op {
 	OP_NOP,
@@ -54,7 +55,7 @@ enum guest_op {
 	OP_TOUCH,
 };
 
-static struct {
+static struct guest_cmd {
 	enum guest_op op;
 	uint32_t msr;
 	uint64_t val;
@@ -80,22 +81,26 @@ do {									\
 
 static void guest_code(void)
 {
-	volatile typeof(cmd) *c = &cmd;
-	uint64_t gva;
+	struct guest_cmd c;
+	uint64_t offset;
 
 	for (;;) {
-		switch (c->op) {
+		/* The host has written a new command since the last exit. */
+		barrier();
+		c = cmd;
+
+		switch (c.op) {
 		case OP_NOP:
 			break;
 		case OP_WRMSR:
-			wrmsr(c->msr, c->val);
+			wrmsr(c.msr, c.val);
 			break;
 		case OP_TOUCH:
-			for (gva = c->gva; gva < c->gva + c->size; gva += TOUCH_STRIDE)
-				WRITE_ONCE(*(uint64_t *)gva, gva);
+			for (offset = 0; offset < c.size; offset += TOUCH_STRIDE)
+				WRITE_ONCE(*(uint64_t *)(c.gva + offset), offset);
 			break;
 		}
-		GUEST_SYNC(c->op);
+		GUEST_SYNC(c.op);
 	}
 }
 
@@ -147,26 +152,33 @@ static void touch_all(void)
 	touch(RANGE_C, RANGE_SIZE);
 }
 
-#define EXPECT_FAULTS(gva, size, want)					\
-do {									\
-	uint64_t __nr = touch(gva, size);				\
-									\
-	EXPECT(__nr == (want),						\
-	       "%lu faults in [%#llx, %#llx), expected %lu", __nr,	\
-	       (unsigned long long)(gva),				\
-	       (unsigned long long)(gva) + (size), (uint64_t)(want));	\
-} while (0)
+static void expect_faults(const char *func, int line, uint64_t gva,
+			  uint64_t size, uint64_t want)
+{
+	uint64_t nr = touch(gva, size);
 
-#define EXPECT_MAPPED(gva, size)	EXPECT_FAULTS(gva, size, 0)
+	if (nr == want)
+		return;
+
+	ksft_print_msg("%s:%d: %lu faults in [%#lx, %#lx), expected %lu\n",
+		       func, line, nr, gva, gva + size, want);
+	failed = true;
+}
 
 /* Memory has to be unmapped only if guest MTRRs have an effect, i.e. with EPT. */
-#define EXPECT_UNMAPPED(gva, size)					\
-do {									\
-	if (is_intel_cpu())						\
-		EXPECT_FAULTS(gva, size, (size) / TOUCH_STRIDE);	\
-	else								\
-		touch(gva, size);					\
-} while (0)
+static void expect_unmapped(const char *func, int line, uint64_t gva,
+			    uint64_t size)
+{
+	if (is_intel_cpu())
+		expect_faults(func, line, gva, size, size / TOUCH_STRIDE);
+	else
+		touch(gva, size);
+}
+
+#define EXPECT_MAPPED(gva, size)	\
+	expect_faults(__func__, __LINE__, gva, size, 0)
+#define EXPECT_UNMAPPED(gva, size)	\
+	expect_unmapped(__func__, __LINE__, gva, size)
 
 static uint64_t mask_of(uint64_t size)
 {
@@ -428,7 +440,7 @@ int main(int argc, char *argv[])
 	ksft_print_header();
 	ksft_set_plan(ARRAY_SIZE(tests));
 	if (!is_intel_cpu())
-		ksft_print_msg("guest MTRRs have no effect without EPT, not testing what has to be unmapped\n");
+		ksft_print_msg("no EPT, i.e. nothing that has to be unmapped\n");
 
 	guest_wrmsr(MTRR_DEF_TYPE, MTRR_DEF_TYPE_E | TYPE_WB);
 	for (i = 0; i < ARRAY_SIZE(tests); i++)

@@ -46,8 +46,11 @@ static bool read_file(const char *path, char *buf, size_t size)
 
 	n = read(fd, buf, size - 1);
 	close(fd);
-	buf[max(n, (ssize_t)0)] = '\0';
-	return n > 0;
+	if (n <= 0)
+		return false;
+
+	buf[n] = '\0';
+	return true;
 }
 
 static bool write_file(const char *path, const char *val)
