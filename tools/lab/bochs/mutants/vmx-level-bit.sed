@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# what: the level bit of an edge counts
+# file: cpu/vmx_ipiv.h
+# caught-by: vmx_ipiv_test
+s/VMX_VICR_LEVEL  *=.*/VMX_VICR_LEVEL = 0;/
