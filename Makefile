@@ -38,7 +38,7 @@ selftests:
 kunit:
 	@scripts/kunit
 
-## lab        boot one kernel on one engine: ENGINE=qemu-svm|bochs-vmx|host KERNEL= TESTS="a b" CPUS=2     1 to 3 min
+## lab        boot one kernel on one engine: ENGINE=qemu-svm|bochs-vmx|bochs-svm|host KERNEL= TESTS="a b"     1 to 3 min
 lab:
 	@scripts/lab $(or $(ENGINE),qemu-svm) $(KERNEL) $(TESTS)
 	@scripts/results build/$(or $(B),6.1)/results/$(KERNEL)-$(or $(ENGINE),qemu-svm)
