@@ -78,6 +78,14 @@ untouched()
 	untouched 2
 }
 
+@test "a tree with the whole series: every patch is named" {
+	user_tree
+	LINUX=$PWD/user "$top/scripts/apply"
+	git -C user branch -m theirs
+	LINUX=$PWD/user run "$top/scripts/apply"
+	last_line_says "already there: 0001" "already there: 0002"
+}
+
 @test "fuzz: a patch that would need it is refused" {
 	user_tree
 	sed -i 's/^ 9$/ nine/' patches/0001-*
