@@ -10,7 +10,7 @@ KERNEL ?= patched
 # Unset is not the same as empty for the scripts.
 $(foreach v,ENGINE ENGINES CPUS LINUX B BUILD APPEND PREV,$(if $($v),,$(eval unexport $v)))
 
-## run        from a fresh machine to the table: patched kernel, KUnit and selftests on emulated hosts   15 min, again 3 min
+## run        from a fresh machine to the table: patched kernel, KUnit and selftests on emulated hosts   20 min, again 4 min
 run:
 	@scripts/run
 
@@ -34,7 +34,7 @@ kernel:
 selftests:
 	@scripts/selftests
 
-## kunit      run the KUnit suites with kunit.py under QEMU                                               3 min, again 1 min
+## kunit      run the KUnit suites with kunit.py under QEMU                                               7 min, again 1 min
 kunit:
 	@scripts/kunit
 
