@@ -10,7 +10,7 @@ KERNEL ?= patched
 # Unset is not the same as empty for the scripts.
 $(foreach v,ENGINE ENGINES CPUS LINUX B BUILD APPEND PREV,$(if $($v),,$(eval unexport $v)))
 
-## run        from a fresh machine to the table: patched kernel, KUnit and selftests on emulated hosts   20 min, again 4 min
+## run        from a fresh machine to the table: patched kernel, KUnit and selftests on emulated hosts   20 min, again 2 min
 run:
 	@scripts/run
 

@@ -9,7 +9,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../../../scripts/lib.sh"
 
 # Instructions a CPU executes in one emulated second: the frequency of its TSC and of its APIC timer.
-ips=200000000
+ips=100000000
 bochs=${BOCHS:-$build/bochs/bin/bochs}   # BOCHS=: another binary, for mutants
 bios=/usr/share/bochs/BIOS-bochs-latest
 vgabios=/usr/share/vgabios/vgabios.bin
