@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Test that mappings of guest memory don't outlive what decided about their
+ * memory type: non-coherent DMA and CR0.CD.
+ *
+ * With non-coherent DMA and EPT, the memory type in a SPTE is the one that the
+ * vCPU wishes for when the SPTE is installed.  Without non-coherent DMA the type
+ * is WB, and the guest's PAT is ignored.  What is unmapped is observed by
+ * touching memory again and counting the faults that KVM fixes, and the types
+ * by tracing the SPTEs that KVM installs.
+ *
+ * With NPT there are no types, and nothing may ever be unmapped.
+ *
+ * Not covered: the type that an access really has.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kvm_util.h"
+#include "noncoherent_dma.h"
+#include "processor.h"
+#include "test_util.h"
+
+#define MTRR_DEF_TYPE		0x2ff
+#define MTRR_DEF_TYPE_E		BIT_ULL(11)
+#define TYPE_UC			0
+#define TYPE_WB			6
+
+#define MEM_SLOT		10
+#define MEM_GPA			BIT_ULL(30)
+#define NR_PAGES		32
+
+#define SPTE_PRESENT		BIT_ULL(11)
+#define SPTE_IPAT		BIT_ULL(6)
+#define SPTE_TYPE(spte)		(((spte) >> 3) & 7)
+
+#define TRACING			"/sys/kernel/tracing/"
+#define TRACE_EVENT		TRACING "events/kvmmmu/kvm_tdp_mmu_spte_changed/enable"
+
+#define CR0_CD			BIT_ULL(30)
+
+enum guest_op {
+	OP_NOP,
+	OP_TOUCH,
+	OP_SET_CD,
+	OP_CLEAR_CD,
+	OP_WRMSR,
+};
+
+static struct guest_cmd {
+	enum guest_op op;
+	uint32_t msr;
+	uint64_t val;
+} cmd;
+
+static struct noncoherent_dma *dma;
+static struct kvm_vcpu *vcpu;
+static struct kvm_vm *vm;
+static bool failed;
+
+/* Report all mismatches, there's no need to stop at the first one. */
+#define EXPECT(e, fmt, ...)						\
+do {									\
+	if (!(e)) {							\
+		ksft_print_msg("%s:%d: " fmt "\n", __func__, __LINE__,	\
+			       ##__VA_ARGS__);				\
+		failed = true;						\
+	}								\
+} while (0)
+
+static void guest_set_cr0(uint64_t cr0)
+{
+	asm volatile("mov %0, %%cr0" : : "r"(cr0) : "memory");
+}
+
+static void guest_code(void)
+{
+	struct guest_cmd c;
+	int i;
+
+	for (;;) {
+		/* The host has written a new command since the last exit. */
+		barrier();
+		c = cmd;
+
+		switch (c.op) {
+		case OP_NOP:
+			/* One more page, for the sake of the page tables. */
+			WRITE_ONCE(*(uint64_t *)(MEM_GPA + NR_PAGES * 4096ull), 0);
+			break;
+		case OP_TOUCH:
+			for (i = 0; i < NR_PAGES; i++)
+				WRITE_ONCE(*(uint64_t *)(MEM_GPA + i * 4096ull), i);
+			break;
+		case OP_SET_CD:
+			guest_set_cr0(get_cr0() | CR0_CD);
+			break;
+		case OP_CLEAR_CD:
+			guest_set_cr0(get_cr0() & ~CR0_CD);
+			break;
+		case OP_WRMSR:
+			wrmsr(c.msr, c.val);
+			break;
+		}
+		GUEST_SYNC(c.op);
+	}
+}
+
+static void run_guest(enum guest_op op)
+{
+	struct ucall uc;
+
+	cmd.op = op;
+	sync_global_to_guest(vm, cmd);
+	vcpu_run(vcpu);
+
+	switch (get_ucall(vcpu, &uc)) {
+	case UCALL_SYNC:
+		ASSERT_EQ(uc.args[1], op);
+		break;
+	case UCALL_ABORT:
+		REPORT_GUEST_ASSERT(uc);
+	default:
+		TEST_FAIL("Unexpected exit, reason %u", vcpu->run->exit_reason);
+	}
+}
+
+static void guest_write_def_type(uint64_t val)
+{
+	cmd.msr = MTRR_DEF_TYPE;
+	cmd.val = val;
+	run_guest(OP_WRMSR);
+}
+
+/* Touch memory in the guest, and return the number of pages KVM had to map. */
+static uint64_t touch(void)
+{
+	uint64_t before;
+
+	/* Map whatever else the guest needs in order to touch memory. */
+	run_guest(OP_NOP);
+
+	before = vcpu_get_stat(vcpu, "pf_fixed");
+	run_guest(OP_TOUCH);
+	return vcpu_get_stat(vcpu, "pf_fixed") - before;
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open_path_or_exit(path, O_WRONLY | O_TRUNC);
+
+	test_write(fd, text, strlen(text));
+	close(fd);
+}
+
+/*
+ * Touch memory in the guest, and return how many SPTEs that map it have been
+ * installed with exactly this memory type.  All of it is unmapped before.
+ */
+static int touch_with_type(int type, bool ipat)
+{
+	const char *format = "as id %d gfn %llx level %d old_spte %llx new_spte %llx";
+	unsigned long long gfn, old_spte, new_spte;
+	char line[512], *event;
+	int nr = 0, level, as_id;
+	FILE *f;
+
+	noncoherent_dma_stop(dma);
+	noncoherent_dma_start(dma, vm);
+	madvise(addr_gpa2hva(vm, MEM_GPA), NR_PAGES * 4096, MADV_DONTNEED);
+
+	write_file(TRACING "trace", "\n");
+	write_file(TRACE_EVENT, "1");
+	touch();
+	write_file(TRACE_EVENT, "0");
+
+	f = fopen(TRACING "trace", "r");
+	TEST_ASSERT(f, "Failed to open the trace");
+	while (fgets(line, sizeof(line), f)) {
+		event = strstr(line, "as id ");
+		if (!event || sscanf(event, format, &as_id, &gfn, &level,
+				     &old_spte, &new_spte) != 5)
+			continue;
+		if (gfn < MEM_GPA >> 12 || gfn >= (MEM_GPA >> 12) + NR_PAGES || level != 1 ||
+		    !(new_spte & SPTE_PRESENT))
+			continue;
+		if (SPTE_TYPE(new_spte) == type && !!(new_spte & SPTE_IPAT) == ipat)
+			nr++;
+		else
+			ksft_print_msg("gfn %#llx has the SPTE %#llx\n", gfn, new_spte);
+	}
+	fclose(f);
+	return nr;
+}
+
+/* Everything is unmapped, or nothing if there are no memory types. */
+static void expect_all_unmapped(const char *func, int line)
+{
+	uint64_t nr = touch(), want = is_intel_cpu() ? NR_PAGES : 0;
+
+	if (nr == want)
+		return;
+
+	ksft_print_msg("%s:%d: %lu faults, expected %lu\n", func, line, nr, want);
+	failed = true;
+}
+
+#define EXPECT_ALL_UNMAPPED()	expect_all_unmapped(__func__, __LINE__)
+
+static void test_dma_starts(void)
+{
+	noncoherent_dma_stop(dma);
+	touch();
+	noncoherent_dma_start(dma, vm);
+	EXPECT_ALL_UNMAPPED();
+}
+
+static void test_dma_stops(void)
+{
+	touch();
+	noncoherent_dma_stop(dma);
+	EXPECT_ALL_UNMAPPED();
+	noncoherent_dma_start(dma, vm);
+}
+
+/* All of memory is UC while MTRRs are disabled, and WB while they are enabled. */
+static void test_mtrrs_enabled(void)
+{
+	guest_write_def_type(TYPE_WB);
+	touch();
+	guest_write_def_type(MTRR_DEF_TYPE_E | TYPE_WB);
+	EXPECT_ALL_UNMAPPED();
+	guest_write_def_type(TYPE_WB);
+	EXPECT_ALL_UNMAPPED();
+	guest_write_def_type(MTRR_DEF_TYPE_E | TYPE_WB);
+	touch();
+}
+
+static void test_type_of_mtrrs(void)
+{
+	EXPECT(touch_with_type(TYPE_WB, false) == NR_PAGES,
+	       "not everything is WB with MTRRs enabled");
+	guest_write_def_type(TYPE_WB);
+	EXPECT(touch_with_type(TYPE_UC, false) == NR_PAGES,
+	       "not everything is UC with MTRRs disabled");
+	guest_write_def_type(MTRR_DEF_TYPE_E | TYPE_WB);
+}
+
+static void test_type_of_cd_quirk(void)
+{
+	run_guest(OP_SET_CD);
+	EXPECT(touch_with_type(TYPE_WB, false) == NR_PAGES,
+	       "not everything is WB with CR0.CD, or PAT is ignored");
+	run_guest(OP_CLEAR_CD);
+}
+
+static void test_cd_no_quirk(void)
+{
+	vm_enable_cap(vm, KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_CD_NW_CLEARED);
+
+	touch();
+	run_guest(OP_SET_CD);
+	EXPECT_ALL_UNMAPPED();
+	run_guest(OP_CLEAR_CD);
+	EXPECT_ALL_UNMAPPED();
+
+	vm_enable_cap(vm, KVM_CAP_DISABLE_QUIRKS2, 0);
+}
+
+static void test_type_of_cd_no_quirk(void)
+{
+	vm_enable_cap(vm, KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_CD_NW_CLEARED);
+
+	run_guest(OP_SET_CD);
+	EXPECT(touch_with_type(TYPE_UC, true) == NR_PAGES,
+	       "not everything is UC with CR0.CD and no quirk");
+	run_guest(OP_CLEAR_CD);
+
+	vm_enable_cap(vm, KVM_CAP_DISABLE_QUIRKS2, 0);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+	bool traces;
+} tests[] = {
+	{ "non-coherent DMA starts", test_dma_starts },
+	{ "non-coherent DMA stops", test_dma_stops },
+	{ "MTRRs are enabled and disabled", test_mtrrs_enabled },
+	{ "CR0.CD without the quirk", test_cd_no_quirk },
+	{ "type with MTRRs", test_type_of_mtrrs, true },
+	{ "type with CR0.CD and the quirk", test_type_of_cd_quirk, true },
+	{ "type with CR0.CD without the quirk", test_type_of_cd_no_quirk, true },
+};
+
+static void run_test(int i)
+{
+	if (tests[i].traces && !is_intel_cpu()) {
+		ksft_test_result_skip("%s: there are no memory types without EPT\n",
+				      tests[i].name);
+		return;
+	}
+
+	if (tests[i].traces && access(TRACE_EVENT, W_OK)) {
+		ksft_test_result_skip("%s: needs tracefs at " TRACING "\n",
+				      tests[i].name);
+		return;
+	}
+
+	failed = false;
+	tests[i].run();
+	ksft_test_result(!failed, "%s\n", tests[i].name);
+}
+
+int main(int argc, char *argv[])
+{
+	int i;
+
+	setbuf(stdout, NULL);
+
+	TEST_REQUIRE(kvm_is_tdp_enabled());
+	TEST_REQUIRE(kvm_check_cap(KVM_CAP_DISABLE_QUIRKS2) &
+		     KVM_X86_QUIRK_CD_NW_CLEARED);
+
+	dma = noncoherent_dma_open();
+	vm = vm_create_with_one_vcpu(&vcpu, guest_code);
+	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, MEM_GPA, MEM_SLOT,
+				    NR_PAGES + 1, 0);
+	virt_map(vm, MEM_GPA, MEM_GPA, NR_PAGES + 1);
+	noncoherent_dma_start(dma, vm);
+
+	ksft_print_header();
+	ksft_set_plan(ARRAY_SIZE(tests));
+
+	guest_write_def_type(MTRR_DEF_TYPE_E | TYPE_WB);
+	for (i = 0; i < ARRAY_SIZE(tests); i++)
+		run_test(i);
+
+	noncoherent_dma_stop(dma);
+	kvm_vm_free(vm);
+	noncoherent_dma_close(dma);
+
+	ksft_finished();
+}
