@@ -18,6 +18,10 @@ run:
 test:
 	@scripts/test $(STAGES)
 
+## test-long  what takes too long for every change: emulator variants compared, mutants in the emulated host   1 h
+test-long:
+	@scripts/test --long $(STAGES)
+
 ## base       fetch the base kernel, import it into git                                                   1 min
 base:
 	@scripts/base
@@ -83,4 +87,4 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile
 
-.PHONY: run test base apply kernel selftests kunit lab shell check bisect control bench export send why clean help
+.PHONY: run test test-long base apply kernel selftests kunit lab shell check bisect control bench export send why clean help
