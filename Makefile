@@ -18,7 +18,7 @@ run:
 test:
 	@scripts/test $(STAGES)
 
-## test-long  what takes too long for every change: emulator variants compared, mutants in the emulated host   1 h
+## test-long  what takes too long for every change: emulator variants compared, mutants in the emulated host   not measured as a whole
 test-long:
 	@scripts/test --long $(STAGES)
 
