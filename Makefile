@@ -18,7 +18,7 @@ run:
 test:
 	@scripts/test $(STAGES)
 
-## test-long  what takes too long for every change: emulator variants compared, mutants in the emulated host   not measured as a whole
+## test-long  what takes too long for every change: hybrid AVIC, mutants in the emulated host, emulator variants compared, v6.12   not measured as a whole
 test-long:
 	@scripts/test --long $(STAGES)
 
