@@ -130,14 +130,16 @@ static void test_mmio()
 	end("xAVIC: every register, read and write");
 
 	begin();
-	for (unsigned byte = 0; byte < 16; byte++) {
+	for (unsigned at = 0; at < 4096; at++) {
 		for (unsigned len = 1; len <= 8; len *= 2) {
+			unsigned byte = at & 15, reg = at >> 4;
 			bool inside = byte + len <= 4, whole = byte == 0 && len == 4;
-			CHECK((avic_mmio_access(0x80 + byte, len, false) == AVIC_FAULT) == !inside, "read %u at +%u", len, byte);
-			CHECK((avic_mmio_access(0x80 + byte, len, true) == AVIC_FAULT) == !whole, "write %u at +%u", len, byte);
+			char r = letter(avic_mmio_access(at, len, false)), w = letter(avic_mmio_access(at, len, true));
+			CHECK(r == (inside ? mmio_read[reg >> 4][reg & 15] : 'f'), "read %u at %03x is %c", len, at, r);
+			CHECK(w == (whole ? mmio_write[reg >> 4][reg & 15] : 'f'), "write %u at %03x is %c", len, at, w);
 		}
 	}
-	end("xAVIC: only aligned 32-bit writes, only reads inside of a register");
+	end("xAVIC: every offset and width: only aligned 32-bit writes, only reads inside of a register");
 }
 
 static void test_msr()
@@ -153,7 +155,8 @@ static void test_msr()
 
 	static const struct { unsigned msr; uint64_t allowed; } bits[] = {
 		{ 0x808, 0xff }, { 0x80b, 0 }, { 0x828, 0 }, { 0x830, 0xffffffff000cdfffull }, { 0x832, 0x310ff },
-		{ 0x83f, 0xff }, { 0x80f, 0xffffffff }, { 0x838, 0xffffffff }, { 0x83e, 0xffffffff } };
+		{ 0x83f, 0xff }, { 0x80f, 0x13ff }, { 0x838, 0xffffffff }, { 0x83e, 0xb }, { 0x833, 0x117ff },
+		{ 0x834, 0x117ff }, { 0x835, 0x1f7ff }, { 0x836, 0x1f7ff }, { 0x837, 0x110ff } };
 	begin();
 	for (auto &b : bits) {
 		for (unsigned bit = 0; bit < 64; bit++) {
@@ -308,6 +311,70 @@ static void test_ipi_refused()
 		}
 	}
 	end("only Fixed, edge, vector 16 and up");
+
+	// Every value of bits 19:8 against an oracle that takes the fields apart; three vCPUs and the sender, 0.
+	begin();
+	for (unsigned x2 = 0; x2 < 2; x2++) {
+		for (unsigned high = 0; high < 1u << 12; high++) {
+			const unsigned mode = high & 7, logical = (high >> 3) & 1, level = (high >> 7) & 1, sh = (high >> 10) & 3;
+			const unsigned want_exit = mode || level ? 0 : ~0u;
+			std::set<unsigned> want, got;
+			vm_t vm(x2, 0, 3);
+			for (unsigned n = 0; n < 4; n++)
+				vm.entry(n, true, true, n);
+			vm.logical(1, 3, true);
+			vm.send(high << 8 | 0x40, x2 ? 2 : 2u << 24, &ipi);
+			if (want_exit == ~0u) {
+				for (unsigned n = 0; n < 4; n++) {
+					bool addressed = logical ? (x2 ? n == 1 : n == 3) : n == 2;
+					if (sh == 0 ? addressed : sh == 1 ? n == 0 : sh == 2 || n != 0)
+						want.insert(n);
+				}
+			}
+			for (unsigned n = 0; n < 4; n++)
+				if (vm.irr(n, 0x40))
+					got.insert(n);
+			CHECK((unsigned)ipi.exit == want_exit, "ICR %05x40: exit %d", high, ipi.exit);
+			CHECK(got == want, "ICR %05x40: %zu targets of %zu", high, got.size(), want.size());
+			CHECK(vm.bus.bells.size() == (sh == 1 ? 0 : want.size()), "ICR %05x40: doorbells", high);
+		}
+	}
+	end("every delivery mode, destination mode, trigger and shorthand, xAVIC and x2AVIC");
+
+	// The last index itself is a processor, the next one is none: directed, logical, broadcast.
+	begin();
+	for (unsigned x2 = 0; x2 < 2; x2++) {
+		static const unsigned limits[] = { 0, 1, 7, 14, 15, 16, 62, 254, 255, 256, 510, 511 };
+		for (unsigned max : limits) {
+			if (!x2 && max > 255)
+				continue;
+			vm_t vm(x2, 0, max);
+			for (unsigned n = 0; n < 512; n++)
+				vm.entry(n, true, true, n & 0xff);
+			if (x2 || max != 255) {
+				vm.send(0x4041, x2 ? max : max << 24, &ipi);
+				CHECK(ipi.exit < 0 && vm.irr(max, 0x41), "destination %u is the last", max);
+			}
+			if (x2 || max < 254) {
+				vm.send(0x4042, x2 ? max + 1 : (max + 1) << 24, &ipi);
+				CHECK(ipi.exit == 2 && ipi.exit_index == max + 1 && !vm.bus.writes, "destination %u is beyond", max + 1);
+			}
+			for (unsigned k = max; k <= max + 1; k++) {
+				vm.logical(0, k & 0xff, true);
+				vm.send(0x4843, x2 ? (k / 16) << 16 | 1u << k % 16 : 1u << 24, &ipi);
+				if (x2 || k < 256)
+					CHECK((ipi.exit < 0) == (k == max), "logical destination %u of %u: %d", k, max, ipi.exit);
+			}
+			vm.send(0x4044, x2 ? 0xffffffff : 0xffu << 24, &ipi);
+			vm.send(0x4845, x2 ? 0xffffffff : 0xffu << 24, &ipi); // logical: all ones is the broadcast, too
+			vm.send(0x4046 | 2 << 18, 0, &ipi);
+			for (unsigned n = 0; n < 512; n++) {
+				bool in = n <= max && (x2 || n != 255);
+				CHECK(vm.irr(n, 0x44) == in && vm.irr(n, 0x45) == in && vm.irr(n, 0x46) == in, "broadcast, max %u: %u", max, n);
+			}
+		}
+	}
+	end("maximum index: the last entry and the one after it");
 
 	begin();
 	CHECK(avic_incomplete_info1(0x12345678, 0x9abcdef0) == 0x9abcdef012345678ull, "EXITINFO1");
