@@ -153,6 +153,9 @@ GUEST(g_x2_page, "mov $0x300000, %edx", "movl $0x1234, 0xd0(%rdx)", "");
 GUEST(g_early, "movl $0x01000000, 0x310(%rdx); mov $0x21200f, %ebx", "movl $0x4052, 0x300(%rdx)",
       "andb $0xbf, (%rbx); movl 0x211220, %edi; mov $8000, %ecx; 1: pause; loop 1b; movl 0x211220, %eax; shl $32, %rax; or %rdi, %rax");
 
+/* For tools/lab/bochs/cost: 2048 pages, which are more than the TLB keeps, read and written. */
+GUEST(g_work, "mov $0x400000, %ebx; mov $2048, %ecx; 1: mov (%rbx), %eax; mov %eax, 8(%rbx); add $0x1000, %rbx; loop 1b", "nop", "");
+
 static void test_access(void)
 {
 	fresh();
@@ -575,6 +578,12 @@ void run_tests(void)
 	wr32(VMCB + UNSUPPORTED, rd32(VMCB + UNSUPPORTED) | UNSUPPORTED_BITS);
 	EQ(run(g_nothing, 0), -2);	/* never comes back */
 	test("stopped");
+#elif defined(COST)
+	fresh();
+	wr32(VMCB + INT_CTL, MASKING);
+	for (int i = 0; i < 2000; i++)
+		run(g_work, IF);
+	test("work");
 #elif defined(ERRATUM_1235)
 	test_erratum();
 #else
