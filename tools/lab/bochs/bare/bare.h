@@ -16,7 +16,7 @@ extern u64 pml4[], gdt[];
 void vmrun(u64 vmcb);
 u64 vmenter(int launch);
 
-static inline void outb(u16 port, u8 v) { asm volatile("outb %0, %1" :: "a"(v), "Nd"(port)); }
+static inline void outb(u16 port, u8 v) { asm volatile("outb %0, %1" :: "a"(v), "d"(port)); }
 static inline u64 rdmsr(u32 msr) { u32 a, d; asm volatile("rdmsr" : "=a"(a), "=d"(d) : "c"(msr)); return (u64)d << 32 | a; }
 static inline void wrmsr(u32 msr, u64 v) { asm volatile("wrmsr" :: "a"((u32)v), "d"((u32)(v >> 32)), "c"(msr) : "memory"); }
 static inline u32 rd32(u64 addr) { return *(volatile u32 *)addr; }
