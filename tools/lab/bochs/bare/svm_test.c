@@ -581,7 +581,7 @@ void run_tests(void)
 #elif defined(COST)
 	fresh();
 	wr32(VMCB + INT_CTL, MASKING);
-	for (int i = 0; i < 2000; i++)
+	for (int i = 0; i < 200; i++)
 		run(g_work, IF);
 	test("work");
 #elif defined(ERRATUM_1235)

@@ -366,7 +366,7 @@ void run_tests(void)
 	asm volatile("vmxon %0" :: "m"(vmxon) : "cc", "memory");
 	put("TAP version 13\n");
 #ifdef COST
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 200; i++) {
 		fresh();
 		vmwrite(PROC, vmread(PROC) & ~(1 << 17));	/* no tertiary controls */
 		set(PIN, 0x48d, 1 | 1 << 7);
