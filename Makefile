@@ -18,7 +18,7 @@ run:
 test:
 	@scripts/test $(STAGES)
 
-## test-long  what takes too long for every change: hybrid AVIC, mutants in the emulated host, emulator variants compared, v6.12   not measured as a whole
+## test-long  what takes too long for every change: hybrid AVIC, erratum 1235, variants compared, v6.12, a million IPIs   LONGCOST
 test-long:
 	@scripts/test --long $(STAGES)
 
@@ -63,7 +63,7 @@ bisect:
 control:
 	@scripts/control
 
-## bench      what the series costs and saves, base and patched in one run                                3 min
+## bench      what the series costs and saves, base and patched in one run                                4 min
 bench:
 	@tools/bench/run
 

@@ -3,14 +3,9 @@
 #define __KVM_X86_MTRR_RANGE_H
 
 #include <linux/bits.h>
-#include <linux/types.h>
-
-#include <asm/page.h>
+#include <linux/kvm_host.h>
 
 #define VAR_MTRR_MASK_VALID	BIT_ULL(11)
-
-/* The number of ranges that kvm_var_mtrr_zaps() returns at most. */
-#define VAR_MTRR_MAX_ZAPS	2
 
 /*
  * The two MSRs of a variable-range MTRR.  The mask is 0 until it's written for
@@ -20,12 +15,6 @@
 struct kvm_var_mtrr {
 	u64 base;
 	u64 mask;
-};
-
-/* The GFNs from start up to, but not including, end. */
-struct kvm_mtrr_gfns {
-	u64 start;
-	u64 end;
 };
 
 static inline bool kvm_var_mtrr_is_valid(const struct kvm_var_mtrr *mtrr)
@@ -52,9 +41,5 @@ kvm_var_mtrr_gfns(const struct kvm_var_mtrr *mtrr)
 		.end = ((mtrr->base | ~mtrr->mask) >> PAGE_SHIFT) + 1,
 	};
 }
-
-int kvm_var_mtrr_zaps(const struct kvm_var_mtrr *old,
-		      const struct kvm_var_mtrr *new,
-		      struct kvm_mtrr_gfns *zap);
 
 #endif /* __KVM_X86_MTRR_RANGE_H */

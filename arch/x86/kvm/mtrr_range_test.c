@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit suite of the range arithmetic of variable-range MTRRs, and of the
- * choice of what to zap when an MTRR is written.
+ * KUnit suite of the range arithmetic of variable-range MTRRs.
  */
 #include <kunit/test.h>
 #include <linux/sizes.h>
@@ -11,14 +10,12 @@
 #include "mtrr_range.h"
 
 #define UC	MTRR_TYPE_UNCACHABLE
-#define WT	MTRR_TYPE_WRTHROUGH
 #define WB	MTRR_TYPE_WRBACK
 #define VALID	VAR_MTRR_MASK_VALID
 
 /* What KVM stores for a mask, including the bits that are illegal in a GPA. */
 #define MASK(_size)		(~((_size) - 1ULL) | VALID)
 #define MASK_ALL(_maxphyaddr)	(GENMASK_ULL(63, _maxphyaddr) | VALID)
-#define INVALID(_mask)		((_mask) & ~VALID)
 #define NEVER_WRITTEN		0
 
 #define GIB(_n)		((_n) * (u64)SZ_1G)
@@ -152,230 +149,11 @@ static void mtrr_range_all(struct kunit *test)
 	}
 }
 
-struct zap_case {
-	const char *name;
-	struct kvm_var_mtrr old;
-	struct kvm_var_mtrr new;
-	int nr;
-	struct kvm_mtrr_gfns zap[VAR_MTRR_MAX_ZAPS];
-};
-
-static const struct zap_case stays_invalid[] = {
-	{ "base, mask never written",
-	  { 0, NEVER_WRITTEN }, { GIB(3) | UC, NEVER_WRITTEN }, 0 },
-	{ "base, mask written but not valid",
-	  { 0, INVALID(MASK(SZ_1G)) }, { GIB(3) | UC, INVALID(MASK(SZ_1G)) }, 0 },
-	{ "mask, for the first time",
-	  { GIB(3) | UC, NEVER_WRITTEN }, { GIB(3) | UC, INVALID(MASK(SZ_1G)) }, 0 },
-	{ "mask, zeroes",
-	  { GIB(3) | UC, INVALID(MASK(SZ_1G)) }, { GIB(3) | UC, INVALID(MASK_ALL(46)) }, 0 },
-};
-
-static const struct zap_case becomes_valid[] = {
-	{ "mask, for the first time",
-	  { GIB(3) | UC, NEVER_WRITTEN }, { GIB(3) | UC, MASK(SZ_1G) },
-	  1, { { GFN(GIB(3)), GFN(GIB(4)) } } },
-	{ "mask, only the valid bit",
-	  { GIB(3) | UC, INVALID(MASK(SZ_1G)) }, { GIB(3) | UC, MASK(SZ_1G) },
-	  1, { { GFN(GIB(3)), GFN(GIB(4)) } } },
-	{ "mask, other size",
-	  { GIB(4) | UC, INVALID(MASK(SZ_2M)) }, { GIB(4) | UC, MASK(GIB(4)) },
-	  1, { { GFN(GIB(4)), GFN(GIB(8)) } } },
-	{ "mask, everything",
-	  { 0 | WB, NEVER_WRITTEN }, { 0 | WB, MASK_ALL(46) },
-	  1, { { 0, GFN(BIT_ULL(46)) } } },
-};
-
-static const struct zap_case becomes_invalid[] = {
-	{ "mask, only the valid bit",
-	  { GIB(3) | UC, MASK(SZ_1G) }, { GIB(3) | UC, INVALID(MASK(SZ_1G)) },
-	  1, { { GFN(GIB(3)), GFN(GIB(4)) } } },
-	{ "mask, zeroes",
-	  { GIB(3) | UC, MASK(SZ_1G) }, { GIB(3) | UC, INVALID(MASK_ALL(46)) },
-	  1, { { GFN(GIB(3)), GFN(GIB(4)) } } },
-	{ "mask, smaller size",
-	  { GIB(3) | UC, MASK(SZ_1G) }, { GIB(3) | UC, INVALID(MASK(SZ_2M)) },
-	  1, { { GFN(GIB(3)), GFN(GIB(4)) } } },
-};
-
-static const struct zap_case stays_valid[] = {
-	{ "base moved up",
-	  { GIB(1) | UC, MASK(SZ_1G) }, { GIB(3) | UC, MASK(SZ_1G) },
-	  2, { { GFN(GIB(1)), GFN(GIB(2)) }, { GFN(GIB(3)), GFN(GIB(4)) } } },
-	{ "base moved down",
-	  { GIB(3) | UC, MASK(SZ_1G) }, { GIB(1) | UC, MASK(SZ_1G) },
-	  2, { { GFN(GIB(3)), GFN(GIB(4)) }, { GFN(GIB(1)), GFN(GIB(2)) } } },
-	{ "base moved up to the next range",
-	  { GIB(2) | UC, MASK(SZ_1G) }, { GIB(3) | UC, MASK(SZ_1G) },
-	  1, { { GFN(GIB(2)), GFN(GIB(4)) } } },
-	{ "base moved down to the next range",
-	  { GIB(3) | UC, MASK(SZ_1G) }, { GIB(2) | UC, MASK(SZ_1G) },
-	  1, { { GFN(GIB(2)), GFN(GIB(4)) } } },
-	{ "base moved within the range",
-	  { GIB(2) | UC, MASK(GIB(2)) }, { GIB(3) | UC, MASK(GIB(2)) },
-	  1, { { GFN(GIB(2)), GFN(GIB(4)) } } },
-	{ "type changed",
-	  { GIB(3) | UC, MASK(SZ_1G) }, { GIB(3) | WT, MASK(SZ_1G) },
-	  1, { { GFN(GIB(3)), GFN(GIB(4)) } } },
-	{ "mask narrowed",
-	  { GIB(2) | UC, MASK(GIB(2)) }, { GIB(2) | UC, MASK(SZ_2M) },
-	  1, { { GFN(GIB(2)), GFN(GIB(4)) } } },
-	{ "mask widened",
-	  { GIB(2) | UC, MASK(SZ_2M) }, { GIB(2) | UC, MASK(GIB(2)) },
-	  1, { { GFN(GIB(2)), GFN(GIB(4)) } } },
-	{ "hole added to the mask",
-	  { GIB(1) | UC, MASK(SZ_1G) }, { GIB(1) | UC, MASK(SZ_1G) & ~GIB(2) },
-	  1, { { GFN(GIB(1)), GFN(GIB(4)) } } },
-	{ "hole removed from the mask",
-	  { GIB(3) | UC, MASK(SZ_1G) & ~GIB(2) }, { GIB(3) | UC, MASK(SZ_1G) },
-	  1, { { GFN(GIB(1)), GFN(GIB(4)) } } },
-};
-
-static void zap_case_desc(const struct zap_case *c, char *desc)
-{
-	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(stays_invalid, stays_invalid, zap_case_desc);
-KUNIT_ARRAY_PARAM(becomes_valid, becomes_valid, zap_case_desc);
-KUNIT_ARRAY_PARAM(becomes_invalid, becomes_invalid, zap_case_desc);
-KUNIT_ARRAY_PARAM(stays_valid, stays_valid, zap_case_desc);
-
-static void expect_zaps(struct kunit *test)
-{
-	const struct zap_case *c = test->param_value;
-	struct kvm_mtrr_gfns zap[VAR_MTRR_MAX_ZAPS];
-	int i, nr;
-
-	nr = kvm_var_mtrr_zaps(&c->old, &c->new, zap);
-	KUNIT_ASSERT_EQ(test, c->nr, nr);
-
-	for (i = 0; i < nr; i++) {
-		KUNIT_EXPECT_EQ(test, c->zap[i].start, zap[i].start);
-		KUNIT_EXPECT_EQ(test, c->zap[i].end, zap[i].end);
-	}
-}
-
-static void mtrr_zap_stays_invalid(struct kunit *test)
-{
-	expect_zaps(test);
-}
-
-static void mtrr_zap_becomes_valid(struct kunit *test)
-{
-	expect_zaps(test);
-}
-
-static void mtrr_zap_becomes_invalid(struct kunit *test)
-{
-	expect_zaps(test);
-}
-
-static void mtrr_zap_stays_valid(struct kunit *test)
-{
-	expect_zaps(test);
-}
-
-static bool in_gfns(u64 gfn, const struct kvm_mtrr_gfns *gfns)
-{
-	return gfn >= gfns->start && gfn < gfns->end;
-}
-
-/* Does a GFN match a valid MTRR, by the letter of what a mask is? */
-static bool matches(u64 gfn, const struct kvm_var_mtrr *mtrr)
-{
-	u64 mask = mtrr->mask & ~(SZ_4K - 1ULL);
-
-	return (mtrr->mask & VALID) &&
-	       ((gfn << PAGE_SHIFT) & mask) == (mtrr->base & mask);
-}
-
-/* Is a GFN in the range of a valid MTRR, as far as KVM is concerned? */
-static bool covers(u64 gfn, const struct kvm_var_mtrr *mtrr)
-{
-	struct kvm_mtrr_gfns gfns = kvm_var_mtrr_gfns(mtrr);
-
-	return (mtrr->mask & VALID) && in_gfns(gfn, &gfns);
-}
-
-static bool type_changes(u64 gfn, const struct kvm_var_mtrr *old,
-			 const struct kvm_var_mtrr *new,
-			 bool (*applies)(u64, const struct kvm_var_mtrr *))
-{
-	int old_type = applies(gfn, old) ? old->base & 0xff : -1;
-	int new_type = applies(gfn, new) ? new->base & 0xff : -1;
-
-	return old_type != new_type;
-}
-
-/*
- * Everything whose type changes is zapped, nothing is zapped that isn't covered
- * before or after, and the ranges are neither empty nor in need of a merge.
- */
-static void check_zaps(struct kunit *test, const struct kvm_var_mtrr *old,
-		       const struct kvm_var_mtrr *new, int nr_gfns)
-{
-	struct kvm_mtrr_gfns zap[VAR_MTRR_MAX_ZAPS];
-	int nr = kvm_var_mtrr_zaps(old, new, zap);
-	bool ok = nr >= 0 && nr <= VAR_MTRR_MAX_ZAPS;
-	bool zapped;
-	u64 gfn;
-	int i;
-
-	for (i = 0; ok && i < nr; i++)
-		ok = zap[i].start < zap[i].end;
-
-	if (ok && nr == 2)
-		ok = zap[0].end < zap[1].start || zap[1].end < zap[0].start;
-
-	for (gfn = 0; ok && gfn < nr_gfns; gfn++) {
-		zapped = (nr > 0 && in_gfns(gfn, &zap[0])) ||
-			 (nr > 1 && in_gfns(gfn, &zap[1]));
-
-		if (type_changes(gfn, old, new, matches) ||
-		    type_changes(gfn, old, new, covers))
-			ok = zapped;
-		else if (zapped)
-			ok = covers(gfn, old) || covers(gfn, new);
-	}
-
-	KUNIT_ASSERT_TRUE_MSG(test, ok, "%#llx/%#llx => %#llx/%#llx",
-			      old->base, old->mask, new->base, new->mask);
-}
-
-/* All transitions of an MTRR, between all states and to each of two types. */
-static void mtrr_zap_all(struct kunit *test)
-{
-	const int nr_bits = 3, nr_states = 1 << (2 * nr_bits + 1);
-	const int mask = (1 << nr_bits) - 1;
-	struct kvm_var_mtrr old, new;
-	int i, j;
-
-	for (i = 0; i < nr_states; i++) {
-		old = small_mtrr(i & mask, (i >> nr_bits) & mask, nr_bits,
-				 i >> (2 * nr_bits) ? VALID : 0);
-
-		for (j = 0; j < nr_states; j++) {
-			new = small_mtrr(j & mask, (j >> nr_bits) & mask, nr_bits,
-					 j >> (2 * nr_bits) ? VALID : 0);
-
-			check_zaps(test, &old, &new, 1 << nr_bits);
-			new.base |= WB;
-			check_zaps(test, &old, &new, 1 << nr_bits);
-		}
-	}
-}
-
 static struct kunit_case mtrr_range_cases[] = {
 	KUNIT_CASE_PARAM(mtrr_range_aligned, aligned_gen_params),
 	KUNIT_CASE_PARAM(mtrr_range_above_4g, above_4g_gen_params),
 	KUNIT_CASE_PARAM(mtrr_range_odd, odd_gen_params),
 	KUNIT_CASE(mtrr_range_all),
-	KUNIT_CASE_PARAM(mtrr_zap_stays_invalid, stays_invalid_gen_params),
-	KUNIT_CASE_PARAM(mtrr_zap_becomes_valid, becomes_valid_gen_params),
-	KUNIT_CASE_PARAM(mtrr_zap_becomes_invalid, becomes_invalid_gen_params),
-	KUNIT_CASE_PARAM(mtrr_zap_stays_valid, stays_valid_gen_params),
-	KUNIT_CASE(mtrr_zap_all),
 	{}
 };
 

@@ -2,7 +2,7 @@
 #ifndef __KVM_X86_VMX_IPIV_H
 #define __KVM_X86_VMX_IPIV_H
 
-#include <linux/types.h>
+#include "ipiv_table.h"
 
 struct kvm;
 struct kvm_vcpu;
@@ -15,12 +15,21 @@ struct kvm_vcpu;
  * ICR exits and KVM delivers the IPI.
  *
  * "PID" is avoided in names, as it means process ID everywhere else.
+ *
+ * The table is protected by kvm->arch.apic_map_lock.  Only CPUs in guest mode
+ * use it without the lock.  It's NULL if IPI virtualization isn't used.
+ *
+ * Entries point only to vCPUs that can be found with kvm_for_each_vcpu(), which
+ * are freed only after the table.
  */
-#define IPIV_ENTRY_VALID	BIT_ULL(0)
+struct kvm_vmx_ipiv {
+	struct ipiv_table table;
+};
 
 /*
  * Allocate the table of @kvm if IPI virtualization can be used and there is no
- * table yet.  Must be called with kvm->lock held.  Returns 0 or -ENOMEM.
+ * table yet.  Must be called with kvm->lock held and before the first vCPU is
+ * created.  Returns 0 or -ENOMEM.
  */
 int vmx_ipiv_alloc(struct kvm *kvm);
 
@@ -30,17 +39,20 @@ int vmx_ipiv_alloc(struct kvm *kvm);
  */
 void vmx_ipiv_free(struct kvm *kvm);
 
-/* Make the descriptor of @vcpu the target of IPIs to its APIC ID. */
-void vmx_ipiv_publish(struct kvm_vcpu *vcpu);
+/*
+ * Bring the table up to date with the IDs and modes of all local APICs, and
+ * make it larger if need be.  Must be called with kvm->arch.apic_map_lock held,
+ * after each change.  May sleep.
+ *
+ * If there is no memory for a larger table then IPIs to the IDs beyond its end
+ * keep exiting, and the VM's stat ipiv_alloc_failed is incremented.
+ */
+void vmx_ipiv_update(struct kvm *kvm);
 
 /*
- * Make IPIs to @vcpu's APIC ID exit.  When this returns no CPU uses the
- * descriptor of @vcpu anymore, i.e. @vcpu can be freed.  Does nothing if the
- * table is gone already, i.e. when the VM is being destroyed.  May sleep.
+ * Write the table's address and size to the VMCS of @vcpu, which is loaded, or
+ * defer it if that's vmcs02.  Called for KVM_REQ_IPIV_RELOAD.  May sleep.
  */
-void vmx_ipiv_retract(struct kvm_vcpu *vcpu);
-
-/* Write the table's address and size to the current VMCS, that of @vcpu. */
-void vmx_ipiv_write_vmcs(struct kvm_vcpu *vcpu);
+void vmx_ipiv_reload(struct kvm_vcpu *vcpu);
 
 #endif /* __KVM_X86_VMX_IPIV_H */

@@ -9,11 +9,15 @@
  * touching memory again and counting the faults that KVM fixes, and the types
  * by tracing the SPTEs that KVM installs.
  *
+ * What has the right type had better stay mapped: a vCPU that programs what other
+ * vCPUs have programmed before unmaps nothing.
+ *
  * With NPT there are no types, and nothing may ever be unmapped.
  *
  * Not covered: the type that an access really has.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,6 +28,9 @@
 #include "processor.h"
 #include "test_util.h"
 
+#define MTRR_BASE0		0x200
+#define MTRR_MASK0		0x201
+#define MTRR_MASK_VALID		BIT_ULL(11)
 #define MTRR_DEF_TYPE		0x2ff
 #define MTRR_DEF_TYPE_E		BIT_ULL(11)
 #define TYPE_UC			0
@@ -41,6 +48,9 @@
 #define TRACE_EVENT		TRACING "events/kvmmmu/kvm_tdp_mmu_spte_changed/enable"
 
 #define CR0_CD			BIT_ULL(30)
+
+#define NR_VCPUS		4
+#define NR_ROUNDS		6
 
 enum guest_op {
 	OP_NOP,
@@ -76,10 +86,17 @@ static void guest_set_cr0(uint64_t cr0)
 	asm volatile("mov %0, %%cr0" : : "r"(cr0) : "memory");
 }
 
+static void guest_touch(void)
+{
+	int i;
+
+	for (i = 0; i < NR_PAGES; i++)
+		WRITE_ONCE(*(uint64_t *)(MEM_GPA + i * 4096ull), i);
+}
+
 static void guest_code(void)
 {
 	struct guest_cmd c;
-	int i;
 
 	for (;;) {
 		/* The host has written a new command since the last exit. */
@@ -92,8 +109,7 @@ static void guest_code(void)
 			WRITE_ONCE(*(uint64_t *)(MEM_GPA + NR_PAGES * 4096ull), 0);
 			break;
 		case OP_TOUCH:
-			for (i = 0; i < NR_PAGES; i++)
-				WRITE_ONCE(*(uint64_t *)(MEM_GPA + i * 4096ull), i);
+			guest_touch();
 			break;
 		case OP_SET_CD:
 			guest_set_cr0(get_cr0() | CR0_CD);
@@ -156,25 +172,21 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-/*
- * Touch memory in the guest, and return how many SPTEs that map it have been
- * installed with exactly this memory type.  All of it is unmapped before.
- */
-static int touch_with_type(int type, bool ipat)
+static void start_trace(void)
+{
+	write_file(TRACING "trace", "\n");
+	write_file(TRACE_EVENT, "1");
+}
+
+/* Stop tracing, and get the last SPTE of each page that has been traced. */
+static void stop_trace(unsigned long long *sptes)
 {
 	const char *format = "as id %d gfn %llx level %d old_spte %llx new_spte %llx";
 	unsigned long long gfn, old_spte, new_spte;
 	char line[512], *event;
-	int nr = 0, level, as_id;
+	int level, as_id;
 	FILE *f;
 
-	noncoherent_dma_stop(dma);
-	noncoherent_dma_start(dma, vm);
-	madvise(addr_gpa2hva(vm, MEM_GPA), NR_PAGES * 4096, MADV_DONTNEED);
-
-	write_file(TRACING "trace", "\n");
-	write_file(TRACE_EVENT, "1");
-	touch();
 	write_file(TRACE_EVENT, "0");
 
 	f = fopen(TRACING "trace", "r");
@@ -184,16 +196,44 @@ static int touch_with_type(int type, bool ipat)
 		if (!event || sscanf(event, format, &as_id, &gfn, &level,
 				     &old_spte, &new_spte) != 5)
 			continue;
-		if (gfn < MEM_GPA >> 12 || gfn >= (MEM_GPA >> 12) + NR_PAGES || level != 1 ||
-		    !(new_spte & SPTE_PRESENT))
-			continue;
-		if (SPTE_TYPE(new_spte) == type && !!(new_spte & SPTE_IPAT) == ipat)
-			nr++;
-		else
-			ksft_print_msg("gfn %#llx has the SPTE %#llx\n", gfn, new_spte);
+		if (gfn >= MEM_GPA >> 12 && gfn < (MEM_GPA >> 12) + NR_PAGES && level == 1)
+			sptes[gfn - (MEM_GPA >> 12)] = new_spte;
 	}
 	fclose(f);
+}
+
+/* The number of pages that are mapped with exactly this memory type. */
+static int count_type(const unsigned long long *sptes, int type, bool ipat)
+{
+	int i, nr = 0;
+
+	for (i = 0; i < NR_PAGES; i++) {
+		if (!(sptes[i] & SPTE_PRESENT))
+			continue;
+		if (SPTE_TYPE(sptes[i]) == type && !!(sptes[i] & SPTE_IPAT) == ipat)
+			nr++;
+		else
+			ksft_print_msg("page %d has the SPTE %#llx\n", i, sptes[i]);
+	}
 	return nr;
+}
+
+/*
+ * Touch memory in the guest, and return how many pages are then mapped with
+ * exactly this memory type.  All of it is unmapped before.
+ */
+static int touch_with_type(int type, bool ipat)
+{
+	unsigned long long sptes[NR_PAGES] = {};
+
+	noncoherent_dma_stop(dma);
+	noncoherent_dma_start(dma, vm);
+	madvise(addr_gpa2hva(vm, MEM_GPA), NR_PAGES * 4096, MADV_DONTNEED);
+
+	start_trace();
+	touch();
+	stop_trace(sptes);
+	return count_type(sptes, type, ipat);
 }
 
 /* Everything is unmapped, or nothing if there are no memory types. */
@@ -282,6 +322,156 @@ static void test_type_of_cd_no_quirk(void)
 	vm_enable_cap(vm, KVM_CAP_DISABLE_QUIRKS2, 0);
 }
 
+/* Memory is made UC by an MTRR, mapped WB due to the quirk, and UC in the end. */
+static void test_cd_quirk(void)
+{
+	uint64_t mask = GENMASK_ULL(vm->pa_bits - 1, 12) & ~(NR_PAGES * 4096ull - 1);
+
+	cmd.msr = MTRR_BASE0;
+	cmd.val = MEM_GPA | TYPE_UC;
+	run_guest(OP_WRMSR);
+	cmd.msr = MTRR_MASK0;
+	cmd.val = mask | MTRR_MASK_VALID;
+	run_guest(OP_WRMSR);
+	EXPECT_ALL_UNMAPPED();
+
+	madvise(addr_gpa2hva(vm, MEM_GPA), NR_PAGES * 4096, MADV_DONTNEED);
+	run_guest(OP_SET_CD);
+	touch();
+	run_guest(OP_CLEAR_CD);
+	EXPECT_ALL_UNMAPPED();
+
+	cmd.msr = MTRR_MASK0;
+	cmd.val = 0;
+	run_guest(OP_WRMSR);
+	EXPECT_ALL_UNMAPPED();
+}
+
+/* The same MTRRs once more, as after kexec. */
+static void test_same_mtrrs(void)
+{
+	uint64_t nr;
+
+	touch();
+	run_guest(OP_SET_CD);
+	guest_write_def_type(TYPE_WB);
+	guest_write_def_type(MTRR_DEF_TYPE_E | TYPE_WB);
+	run_guest(OP_CLEAR_CD);
+	guest_write_def_type(MTRR_DEF_TYPE_E | TYPE_WB);
+	nr = touch();
+	EXPECT(!nr, "%lu faults although nothing has changed", nr);
+}
+
+static void set_cd_by_userspace(bool cd)
+{
+	struct kvm_sregs sregs;
+
+	vcpu_sregs_get(vcpu, &sregs);
+	sregs.cr0 = cd ? sregs.cr0 | CR0_CD : sregs.cr0 & ~CR0_CD;
+	vcpu_sregs_set(vcpu, &sregs);
+}
+
+static void test_cd_sregs(void)
+{
+	vm_enable_cap(vm, KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_CD_NW_CLEARED);
+
+	touch();
+	set_cd_by_userspace(true);
+	EXPECT_ALL_UNMAPPED();
+	set_cd_by_userspace(false);
+	EXPECT_ALL_UNMAPPED();
+
+	vm_enable_cap(vm, KVM_CAP_DISABLE_QUIRKS2, 0);
+}
+
+static pthread_barrier_t round_barrier;
+
+static uint8_t type_of_round(int round)
+{
+	return round % 2 ? TYPE_WB : TYPE_UC;
+}
+
+/*
+ * Program what is asked for in this round as Linux does, and touch memory all
+ * along, i.e. have it mapped with types that are wrong in the end, too.
+ */
+static void guest_rounds(uint64_t mask)
+{
+	int round;
+
+	for (round = 0; round < NR_ROUNDS; round++) {
+		guest_touch();
+		guest_set_cr0(get_cr0() | CR0_CD);
+		guest_touch();
+		wrmsr(MTRR_DEF_TYPE, TYPE_WB);
+		wrmsr(MTRR_BASE0, MEM_GPA | type_of_round(round));
+		wrmsr(MTRR_MASK0, mask);
+		wrmsr(MTRR_DEF_TYPE, MTRR_DEF_TYPE_E | TYPE_WB);
+		guest_touch();
+		guest_set_cr0(get_cr0() & ~CR0_CD);
+		guest_touch();
+		GUEST_SYNC(round);
+	}
+	GUEST_DONE();
+}
+
+static void *run_rounds(void *arg)
+{
+	struct kvm_vcpu *v = arg;
+	struct ucall uc;
+	int round;
+
+	for (round = 0; round < NR_ROUNDS; round++) {
+		pthread_barrier_wait(&round_barrier);
+		vcpu_run(v);
+		TEST_ASSERT(get_ucall(v, &uc) == UCALL_SYNC && uc.args[1] == round,
+			    "Unexpected exit, reason %u", v->run->exit_reason);
+		pthread_barrier_wait(&round_barrier);
+	}
+	return NULL;
+}
+
+/* When all have programmed the same, that's what has to be mapped. */
+static void test_many_vcpus(void)
+{
+	unsigned long long sptes[NR_PAGES] = {};
+	struct kvm_vcpu *vcpus[NR_VCPUS];
+	pthread_t threads[NR_VCPUS];
+	struct kvm_vm *many;
+	int i, round, nr;
+
+	many = vm_create_with_vcpus(NR_VCPUS, guest_rounds, vcpus);
+	vm_userspace_mem_region_add(many, VM_MEM_SRC_ANONYMOUS, MEM_GPA, MEM_SLOT,
+				    NR_PAGES, 0);
+	virt_map(many, MEM_GPA, MEM_GPA, NR_PAGES);
+	noncoherent_dma_stop(dma);
+	noncoherent_dma_start(dma, many);
+
+	pthread_barrier_init(&round_barrier, NULL, NR_VCPUS + 1);
+	for (i = 0; i < NR_VCPUS; i++) {
+		vcpu_args_set(vcpus[i], 1, (GENMASK_ULL(many->pa_bits - 1, 12) &
+					    ~(NR_PAGES * 4096ull - 1)) | MTRR_MASK_VALID);
+		pthread_create(&threads[i], NULL, run_rounds, vcpus[i]);
+	}
+
+	for (round = 0; round < NR_ROUNDS; round++) {
+		start_trace();
+		pthread_barrier_wait(&round_barrier);
+		pthread_barrier_wait(&round_barrier);
+		stop_trace(sptes);
+		nr = count_type(sptes, type_of_round(round), false);
+		EXPECT(nr == NR_PAGES, "%d pages are mapped with the type of round %d",
+		       nr, round);
+	}
+
+	for (i = 0; i < NR_VCPUS; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&round_barrier);
+	noncoherent_dma_stop(dma);
+	noncoherent_dma_start(dma, vm);
+	kvm_vm_free(many);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -291,9 +481,13 @@ static const struct {
 	{ "non-coherent DMA stops", test_dma_stops },
 	{ "MTRRs are enabled and disabled", test_mtrrs_enabled },
 	{ "CR0.CD without the quirk", test_cd_no_quirk },
+	{ "CR0.CD without the quirk, KVM_SET_SREGS", test_cd_sregs },
+	{ "CR0.CD with the quirk", test_cd_quirk },
+	{ "the same MTRRs again", test_same_mtrrs },
 	{ "type with MTRRs", test_type_of_mtrrs, true },
 	{ "type with CR0.CD and the quirk", test_type_of_cd_quirk, true },
 	{ "type with CR0.CD without the quirk", test_type_of_cd_no_quirk, true },
+	{ "many vCPUs at once", test_many_vcpus, true },
 };
 
 static void run_test(int i)

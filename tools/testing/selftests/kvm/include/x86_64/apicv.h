@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What tests of APICv and AVIC have in common.
+ */
+#ifndef SELFTEST_KVM_APICV_H
+#define SELFTEST_KVM_APICV_H
+
+#include <stdio.h>
+
+#include "apic.h"
+#include "kvm_util.h"
+#include "processor.h"
+
+/* Whether KVM uses APICv or AVIC as long as nothing inhibits it. */
+static inline bool kvm_has_apicv(void)
+{
+	const char *path = is_intel_cpu() ?
+			   "/sys/module/kvm_intel/parameters/enable_apicv" :
+			   "/sys/module/kvm_amd/parameters/avic";
+	FILE *f = fopen(path, "r");
+	int c = f ? fgetc(f) : EOF;
+
+	if (f)
+		fclose(f);
+	return c == 'Y' || c == '1';
+}
+
+/*
+ * Inhibit APICv for the whole VM, or don't, by means of a vCPU that need not
+ * run, and that interrupts are no longer injected into meanwhile.
+ */
+static inline void apicv_inhibit(struct kvm_vcpu *vcpu, bool inhibit)
+{
+	struct kvm_guest_debug debug = {};
+
+	if (inhibit)
+		debug.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_BLOCKIRQ;
+	vcpu_guest_debug_set(vcpu, &debug);
+}
+
+#endif /* SELFTEST_KVM_APICV_H */

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Test the relocation of the APIC: what the guest can do then, and that APICv is
+ * not used meanwhile, but is used again when the last APIC has returned.
+ *
+ * vCPU 0 does what it's told, vCPU 1 is relocated by userspace, and doesn't run.
+ */
+#include <string.h>
+
+#include "apicv.h"
+#include "kvm_util.h"
+#include "processor.h"
+#include "test_util.h"
+
+#define RELOCATED_GPA	0xfef00000ull
+#define IPI_VECTOR	0x61
+#define NR_READS	100
+#define NR_LOOPS	50
+#define SLOT		10
+
+/* Ticks of the TSC within which an IPI has to arrive: a cap, not a delay. */
+#define PATIENCE	1000000000ull
+
+enum command {
+	/* Read the TPR NR_READS times. */
+	READ_TPR,
+	/* Send an IPI to itself and wait for it. */
+	SELF_IPI,
+	/* Write @arg to IA32_APICBASE. */
+	WRITE_BASE,
+	/* Read the first word of the page at @arg to @result. */
+	READ_PAGE,
+	/* Send INIT to vCPU 1. */
+	SEND_INIT,
+};
+
+/* Shared with the guest. */
+static volatile struct {
+	enum command command;
+	uint64_t arg;
+	uint64_t result;
+} shared;
+
+static volatile typeof(shared) *host;
+static volatile uint64_t received;
+
+static uint64_t apic_gpa(void)
+{
+	return GET_APIC_BASE(rdmsr(MSR_IA32_APICBASE));
+}
+
+static void write_reg(uint32_t reg, uint32_t value)
+{
+	WRITE_ONCE(*(uint32_t *)(apic_gpa() + reg), value);
+}
+
+static void ipi_handler(struct ex_regs *regs)
+{
+	received++;
+	write_reg(APIC_EOI, 0);
+}
+
+static void read_tpr(void)
+{
+	volatile uint32_t *tpr = (uint32_t *)(apic_gpa() + APIC_TASKPRI);
+	int i;
+
+	write_reg(APIC_TASKPRI, 0x20);
+	for (i = 0; i < NR_READS; i++)
+		GUEST_ASSERT_EQ(*tpr, 0x20);
+	write_reg(APIC_TASKPRI, 0);
+}
+
+static void self_ipi(void)
+{
+	uint64_t expected = received + 1, start = rdtsc();
+
+	write_reg(APIC_ICR, APIC_DEST_SELF | APIC_DM_FIXED | IPI_VECTOR);
+	while (received != expected && rdtsc() - start < PATIENCE)
+		cpu_relax();
+	GUEST_ASSERT_EQ(received, expected);
+}
+
+static void send_init(void)
+{
+	write_reg(APIC_ICR2, SET_APIC_DEST_FIELD(1u));
+	write_reg(APIC_ICR, APIC_INT_ASSERT | APIC_DM_INIT);
+}
+
+static void guest_code(void)
+{
+	xapic_enable();
+	asm volatile("sti");
+
+	for (;;) {
+		GUEST_SYNC(0);
+		switch (shared.command) {
+		case READ_TPR:
+			read_tpr();
+			break;
+		case SELF_IPI:
+			self_ipi();
+			break;
+		case WRITE_BASE:
+			wrmsr(MSR_IA32_APICBASE, shared.arg | get_bsp_flag());
+			break;
+		case READ_PAGE:
+			shared.result = *(volatile uint32_t *)shared.arg;
+			break;
+		case SEND_INIT:
+			send_init();
+			break;
+		}
+	}
+}
+
+static struct kvm_vcpu *vcpu, *other;
+static struct kvm_vm *vm;
+static bool apicv;
+
+/* Let the guest run until it waits for a command, or exits for MMIO. */
+static void run(void)
+{
+	struct ucall uc;
+
+	vcpu_run(vcpu);
+	if (vcpu->run->exit_reason == KVM_EXIT_MMIO)
+		return;
+	if (get_ucall(vcpu, &uc) == UCALL_ABORT)
+		REPORT_GUEST_ASSERT_2(uc, "%lx, expected %lx");
+	ASSERT_EQ(uc.cmd, UCALL_SYNC);
+}
+
+static void command(enum command command, uint64_t arg)
+{
+	host->command = command;
+	host->arg = arg;
+	run();
+}
+
+/* Accesses exit if and only if APICv is inhibited. */
+static void expect_active(bool active)
+{
+	uint64_t exits = vcpu_get_stat(vcpu, "exits");
+
+	command(READ_TPR, 0);
+	exits = vcpu_get_stat(vcpu, "exits") - exits;
+	if (active && apicv)
+		TEST_ASSERT(exits < NR_READS / 2,
+			    "APICv isn't active: %lu exits of %d reads", exits, NR_READS);
+	else
+		TEST_ASSERT(exits >= NR_READS,
+			    "APICv is active: %lu exits of %d reads", exits, NR_READS);
+
+	command(SELF_IPI, 0);
+}
+
+/* Read from a page that nothing is at, which userspace has to answer. */
+static void expect_mmio(uint64_t gpa)
+{
+	uint32_t value = 0x12345678;
+
+	command(READ_PAGE, gpa);
+	ASSERT_EQ(vcpu->run->exit_reason, KVM_EXIT_MMIO);
+	ASSERT_EQ(vcpu->run->mmio.phys_addr, gpa);
+	memcpy(vcpu->run->mmio.data, &value, sizeof(value));
+	run();
+	ASSERT_EQ(host->result, value);
+}
+
+static void set_sregs(struct kvm_vcpu *vcpu, uint64_t apic_base)
+{
+	struct kvm_sregs sregs;
+
+	vcpu_sregs_get(vcpu, &sregs);
+	sregs.apic_base = apic_base;
+	vcpu_sregs_set(vcpu, &sregs);
+}
+
+/* Write back what is there, as migration does. */
+static void rewrite_lapic(struct kvm_vcpu *vcpu)
+{
+	struct kvm_lapic_state lapic;
+
+	vcpu_ioctl(vcpu, KVM_GET_LAPIC, &lapic);
+	vcpu_ioctl(vcpu, KVM_SET_LAPIC, &lapic);
+}
+
+#define HOME	(APIC_DEFAULT_GPA | MSR_IA32_APICBASE_ENABLE)
+#define AWAY	(RELOCATED_GPA | MSR_IA32_APICBASE_ENABLE)
+
+static void test_guest_relocates(void)
+{
+	int i;
+
+	for (i = 0; i < NR_LOOPS; i++) {
+		command(WRITE_BASE, AWAY);
+		expect_active(false);
+		command(WRITE_BASE, HOME);
+		expect_active(true);
+	}
+}
+
+/* Elsewhere, the APIC is no longer where it was. */
+static void test_pages(void)
+{
+	uint32_t *memory;
+
+	expect_mmio(RELOCATED_GPA + 0x30);
+	command(WRITE_BASE, AWAY);
+	expect_mmio(APIC_DEFAULT_GPA + 0x30);
+
+	/* A memslot takes precedence over the APIC. */
+	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, RELOCATED_GPA, SLOT, 1, 0);
+	memory = addr_gpa2hva(vm, RELOCATED_GPA);
+	memory[APIC_LVR / 4] = 0xabcdef01;
+	command(READ_PAGE, RELOCATED_GPA + APIC_LVR);
+	ASSERT_EQ(host->result, 0xabcdef01);
+	vm_mem_region_delete(vm, SLOT);
+
+	command(READ_PAGE, RELOCATED_GPA + APIC_LVR);
+	TEST_ASSERT((host->result & 0xff) >= 0x10 && (host->result & 0xff) < 0x20,
+		    "Not the version of an APIC: %lx", host->result);
+	expect_active(false);
+	command(WRITE_BASE, HOME);
+	expect_active(true);
+}
+
+static void test_all_relocated(void)
+{
+	command(WRITE_BASE, AWAY);
+	set_sregs(other, AWAY);
+	expect_active(false);
+	command(WRITE_BASE, HOME);
+	expect_active(false);
+	set_sregs(other, HOME);
+	expect_active(true);
+}
+
+/* An APIC that is disabled is nowhere. */
+static void test_disabled(void)
+{
+	set_sregs(other, AWAY);
+	expect_active(false);
+	set_sregs(other, RELOCATED_GPA);
+	expect_active(true);
+	set_sregs(other, AWAY);
+	expect_active(false);
+	set_sregs(other, APIC_DEFAULT_GPA);
+	expect_active(true);
+	set_sregs(other, HOME);
+	expect_active(true);
+}
+
+/* What a VMM does for migration, and for RESET, in both orders. */
+static void test_userspace_writes(void)
+{
+	int i;
+
+	for (i = 0; i < NR_LOOPS; i++) {
+		set_sregs(other, AWAY);
+		rewrite_lapic(other);
+		set_sregs(other, AWAY);
+		rewrite_lapic(other);
+		set_sregs(other, HOME);
+		rewrite_lapic(other);
+		rewrite_lapic(other);
+		set_sregs(other, HOME);
+	}
+	expect_active(true);
+
+	set_sregs(other, AWAY);
+	rewrite_lapic(other);
+	expect_active(false);
+	rewrite_lapic(other);
+	set_sregs(other, HOME);
+	expect_active(true);
+}
+
+/* INIT leaves the base alone.  KVM_GET_MP_STATE lets the vCPU take it. */
+static void test_init(void)
+{
+	struct kvm_mp_state state;
+	struct kvm_sregs sregs;
+
+	set_sregs(other, AWAY);
+	command(SEND_INIT, 0);
+	vcpu_mp_state_get(other, &state);
+	vcpu_sregs_get(other, &sregs);
+	ASSERT_EQ(sregs.apic_base, AWAY);
+	expect_active(false);
+	set_sregs(other, HOME);
+	expect_active(true);
+}
+
+/* A vCPU that comes while another one is relocated, and stays. */
+static void test_new_vcpu(void)
+{
+	struct kvm_vcpu *new;
+
+	set_sregs(other, AWAY);
+	new = vm_vcpu_add(vm, 2, guest_code);
+	expect_active(false);
+	set_sregs(new, AWAY);
+	set_sregs(other, HOME);
+	expect_active(false);
+	set_sregs(new, HOME);
+	expect_active(true);
+
+	/* The VM is destroyed with an APIC that isn't where it was. */
+	set_sregs(new, AWAY);
+	expect_active(false);
+}
+
+static uint64_t nr_inhibits(void)
+{
+	return vm_get_stat(vm, "apic_base_inhibit");
+}
+
+static void test_stats(void)
+{
+	uint64_t before = nr_inhibits();
+
+	set_sregs(other, AWAY);
+	command(WRITE_BASE, AWAY);
+	set_sregs(other, HOME);
+	rewrite_lapic(other);
+	command(WRITE_BASE, HOME);
+	command(WRITE_BASE, AWAY);
+	command(WRITE_BASE, HOME);
+	ASSERT_EQ(nr_inhibits() - before, apicv ? 2 : 0);
+}
+
+int main(void)
+{
+	apicv = kvm_has_apicv();
+	pr_info("APICv is %s\n", apicv ? "on" : "off: nothing to inhibit");
+
+	vm = vm_create(3);
+	vcpu = vm_vcpu_add(vm, 0, guest_code);
+	other = vm_vcpu_add(vm, 1, guest_code);
+	virt_pg_map(vm, APIC_DEFAULT_GPA, APIC_DEFAULT_GPA);
+	virt_pg_map(vm, RELOCATED_GPA, RELOCATED_GPA);
+	vm_init_descriptor_tables(vm);
+	vcpu_init_descriptor_tables(vcpu);
+	vm_install_exception_handler(vm, IPI_VECTOR, ipi_handler);
+	host = addr_gva2hva(vm, (vm_vaddr_t)&shared);
+
+	run();
+	expect_active(true);
+	test_guest_relocates();
+	test_pages();
+	test_all_relocated();
+	test_disabled();
+	test_userspace_writes();
+	test_init();
+	test_stats();
+	test_new_vcpu();
+
+	kvm_vm_free(vm);
+	return 0;
+}
