@@ -14,11 +14,11 @@ $(foreach v,ENGINE ENGINES CPUS LINUX B BUILD APPEND PREV,$(if $($v),,$(eval une
 run:
 	@scripts/run
 
-## test       everything that CI checks; the last line is 'N passed, N failed, N skipped'                35 min
+## test       everything that CI checks; the last line is 'N passed, N failed, N skipped'                45 min
 test:
 	@scripts/test $(STAGES)
 
-## test-long  what takes too long for every change: hybrid AVIC, erratum 1235, variants compared, v6.12, a million IPIs   LONGCOST
+## test-long  what takes too long for every change: hybrid AVIC, erratum 1235, variants compared, v6.12, a million IPIs   not measured as a whole
 test-long:
 	@scripts/test --long $(STAGES)
 
@@ -51,19 +51,19 @@ lab:
 shell:
 	@scripts/lab $(or $(ENGINE),qemu-svm) shell
 
-## check      static checks: round trip, checkpatch, coccicheck, shellcheck, spelling, licences           1 min
+## check      static checks: round trip, checkpatch, coccicheck, shellcheck, spelling, licences           5 min
 check:
 	@scripts/check
 
-## bisect     every prefix of the series builds; no new sparse or W=1 report                              5 min
+## bisect     every prefix of the series builds; no new sparse or W=1 report                              9 min
 bisect:
 	@scripts/bisect
 
-## control    negative control: each regression test fails without its fix                                2 min
+## control    negative control: each regression test fails without its fix                                3 min
 control:
 	@scripts/control
 
-## bench      what the series costs and saves, base and patched in one run                                4 min
+## bench      what the series costs and saves, base and patched in one run                                8 min
 bench:
 	@tools/bench/run
 
