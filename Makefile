@@ -75,9 +75,9 @@ export:
 send:
 	@scripts/send
 
-## why        name the KVM backend of this machine                                                        1 s
+## why        name the KVM backend of this machine; why APICv, AVIC or IPI virtualization is off, for each VM       1 s
 why:
-	@scripts/preflight
+	@scripts/preflight && scripts/why
 
 ## clean      remove what was built; never a scratch tree with work that was not exported                 1 s
 clean:
