@@ -67,6 +67,10 @@ control:
 bench:
 	@tools/bench/run
 
+## bench-long boot OVMF in a guest with non-coherent DMA, base and patched in one run                      not measured yet
+bench-long:
+	@tools/bench/run long
+
 ## export     write patches/ and the mirrors from the commits of the scratch tree                         2 s
 export:
 	@scripts/export
@@ -87,4 +91,4 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile
 
-.PHONY: run test test-long base apply kernel selftests kunit lab shell check bisect control bench export send why clean help
+.PHONY: run test test-long base apply kernel selftests kunit lab shell check bisect control bench bench-long export send why clean help
