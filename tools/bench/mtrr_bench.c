@@ -8,9 +8,11 @@
  *   rewrites-N how many of them left the range mapped
  *   ticks-N    the emulator's clock in the first round: with one CPU, and without idling, instructions
  *   zapping-N  CPU time of all vCPUs in which they program their MTRRs in the first round, beyond that of a VM without
- *              non-coherent DMA, in which nothing is zapped; in ticks, i.e. instructions. Spinning counts, sleeping doesn't
+ *              non-coherent DMA, in which nothing is zapped; in ticks, i.e. instructions. Spinning counts, sleeping
+ *              doesn't, and neither does WBINVD, which exits only with non-coherent DMA and is measured by itself
  *   again-...  faults and zaps of the second round
  *   serial-..  the same with one vCPU after the other, each touching all pages before the next one programs its MTRRs
+ *   without-dma  CPU time of one vCPU that touches all pages for the first time without non-coherent DMA, in ticks
  *   zap-once   what zapping costs that is the limit: all pages, once, as non-coherent DMA stops
  *
  * Built and run by tools/bench/run; a KVM selftest in all but the Makefile's list.
@@ -43,6 +45,7 @@
 enum stage {
 	STAGE_MEET,
 	STAGE_PROGRAMMED,
+	STAGE_WBINVD,
 };
 
 struct sample {
@@ -50,6 +53,7 @@ struct sample {
 };
 
 static pthread_barrier_t barrier;
+static int arrived;
 static uint64_t mask_2g;
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpus[MAX_VCPUS];
@@ -60,6 +64,10 @@ static sem_t turns[MAX_VCPUS];
 static struct sample samples[3];
 /* CPU time of all vCPUs in program_mtrrs(), in ns, in each round. */
 static uint64_t programming[2];
+/* The same, up to the first meeting, i.e. while all pages are mapped. */
+static uint64_t touching;
+/* The same, for as many WBINVD as there are in a round. */
+static uint64_t flushing;
 
 static void touch_all(void)
 {
@@ -111,13 +119,15 @@ static void guest_code(uint64_t mask)
 		GUEST_SYNC(STAGE_PROGRAMMED);
 		touch_all();
 	}
+	GUEST_SYNC(STAGE_WBINVD);
+	asm volatile("wbinvd; wbinvd" : : : "memory");
 	GUEST_DONE();
 }
 
 static void sample_vm(struct sample *sample)
 {
 	sample->zaps = -1;
-	sample->rewrites = -1;
+	sample->rewrites = 0;
 	__vm_get_stat(vm, "mtrr_zaps", &sample->zaps, 1);
 	__vm_get_stat(vm, "mtrr_rewrites", &sample->rewrites, 1);
 	sample->ticks = rdtsc();
@@ -125,13 +135,14 @@ static void sample_vm(struct sample *sample)
 
 /*
  * One meeting only, as at boot: with another one for the sake of the samples, all vCPUs would program their MTRRs before
- * any of them has touched much, and hardly hit each other. Who comes last looks at the VM before the others are awake.
+ * any of them has touched much, and hardly hit each other. Who comes last looks at the VM before the others go on.
  */
 static void meet(struct sample *sample, struct kvm_vcpu *vcpu)
 {
 	__atomic_fetch_add(&sample->faults, vcpu_get_stat(vcpu, "pf_fixed"), __ATOMIC_SEQ_CST);
-	if (pthread_barrier_wait(&barrier) == PTHREAD_BARRIER_SERIAL_THREAD)
+	if (__atomic_add_fetch(&arrived, 1, __ATOMIC_SEQ_CST) % nr_vcpus == 0)
 		sample_vm(sample);
+	pthread_barrier_wait(&barrier);
 }
 
 static void wait_for_turn(int i)
@@ -172,11 +183,15 @@ static void *run(void *arg)
 			}
 			if (round >= 0)
 				end_turn(vcpu->id);
+			else
+				__atomic_fetch_add(&touching, cpu_time() - start, __ATOMIC_SEQ_CST);
+			if (uc.args[1] == STAGE_WBINVD)
+				break;
 			meet(&samples[++round], vcpu);
 			wait_for_turn(vcpu->id);
 			break;
 		case UCALL_DONE:
-			end_turn(vcpu->id);
+			__atomic_fetch_add(&flushing, cpu_time() - start, __ATOMIC_SEQ_CST);
 			return NULL;
 		default:
 			TEST_FAIL("Unexpected exit, reason %u", vcpu->run->exit_reason);
@@ -194,7 +209,7 @@ static void report(const char *prefix, const struct sample *from, const struct s
 	const char *order = serial ? "serial-" : "";
 
 	printf("bench: %s%sfaults-%d %lu\n", order, prefix, nr_vcpus, faults);
-	if (to->zaps != -1ull && to->rewrites != -1ull) {
+	if (to->zaps != -1ull) {
 		printf("bench: %s%szaps-%d %lu\n", order, prefix, nr_vcpus,
 		       to->zaps - from->zaps + to->rewrites - from->rewrites);
 		printf("bench: %s%srewrites-%d %lu\n", order, prefix, nr_vcpus, to->rewrites - from->rewrites);
@@ -208,6 +223,9 @@ static void make_vm(int n)
 	nr_vcpus = n;
 	memset(samples, 0, sizeof(samples));
 	memset(programming, 0, sizeof(programming));
+	touching = 0;
+	flushing = 0;
+	arrived = 0;
 	vm = vm_create_with_vcpus(nr_vcpus, guest_code, vcpus);
 	mask_2g = GENMASK_ULL(vm->pa_bits - 1, 31);
 	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, MEM_GPA, MEM_SLOT, NR_PAGES, 0);
@@ -245,19 +263,22 @@ static uint64_t stop_dma(struct noncoherent_dma *dma)
 
 static void measure(struct noncoherent_dma *dma, int n)
 {
-	uint64_t without, mapped, empty;
+	uint64_t mapped, empty;
+	int64_t zapping;
 
 	make_vm(n);
 	run_vm();
-	without = programming[0];
+	zapping = flushing - programming[0];
+	if (n == 1)
+		printf("bench: without-dma %lu\n", ns_to_ticks(touching));
 	kvm_vm_free(vm);
 
 	make_vm(n);
 	noncoherent_dma_start(dma, vm);
 	run_vm();
 	report("", &samples[0], &samples[1], samples[1].faults);
-	printf("bench: %szapping-%d %lu\n", serial ? "serial-" : "", n,
-	       programming[0] > without ? ns_to_ticks(programming[0] - without) : 0);
+	zapping += programming[0] - flushing;
+	printf("bench: %szapping-%d %lu\n", serial ? "serial-" : "", n, zapping > 0 ? ns_to_ticks(zapping) : 0);
 	report("again-", &samples[1], &samples[2], samples[2].faults - samples[1].faults);
 
 	mapped = stop_dma(dma);
