@@ -63,7 +63,7 @@ bisect:
 control:
 	@scripts/control
 
-## bench      what the series costs and saves, base and patched in one run                                8 min, estimated
+## bench      what the series costs and saves, base and patched in one run                                15 min, on busy cores
 bench:
 	@tools/bench/run
 
