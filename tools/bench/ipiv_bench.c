@@ -100,6 +100,21 @@ static void *receiver_thread(void *vcpu)
 	return NULL;
 }
 
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC);
+
+	TEST_ASSERT(fd >= 0, "Can't open %s", path);
+	TEST_ASSERT(write(fd, text, strlen(text)) == strlen(text), "Can't write %s", path);
+	close(fd);
+}
+
+/* A vCPU that halts is polled for a while by default, i.e. isn't blocked. */
+static void set_halt_poll(const char *ns)
+{
+	write_file("/sys/module/kvm/parameters/halt_poll_ns", ns);
+}
+
 static void measure_ipis(const char *name, bool blocked, bool moved)
 {
 	struct kvm_vcpu *vcpus[3];
@@ -108,6 +123,7 @@ static void measure_ipis(const char *name, bool blocked, bool moved)
 	uint64_t exits;
 	int i;
 
+	set_halt_poll(blocked ? "0" : "200000");
 	vm = __vm_create(VM_MODE_DEFAULT, 3, 0);
 	vcpus[0] = vm_vcpu_add(vm, 0, sender_code);
 	vcpus[1] = vm_vcpu_add(vm, 1, receiver_code);
@@ -133,15 +149,6 @@ static void measure_ipis(const char *name, bool blocked, bool moved)
 	printf("bench: ipi-%s-instructions %lu\n", name,
 	       *(uint64_t *)addr_gva2hva(vm, (vm_vaddr_t)&ticks) / NR_IPIS);
 	kvm_vm_free(vm);
-}
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC);
-
-	TEST_ASSERT(fd >= 0, "Can't open %s", path);
-	TEST_ASSERT(write(fd, text, strlen(text)) == strlen(text), "Can't write %s", path);
-	close(fd);
 }
 
 /* Pages and the largest allocation in the trace buffer. */
