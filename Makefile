@@ -18,7 +18,7 @@ run:
 test:
 	@scripts/test $(STAGES)
 
-## test-long  what takes too long for every change: hybrid AVIC, erratum 1235, variants compared, v6.12, a million IPIs   not measured as a whole
+## test-long  what takes too long for every change: hybrid AVIC, erratum 1235, variants compared, v6.12, a million IPIs, thousands of inhibits, lockdep and failing allocations (STAGES=debug)   not measured as a whole
 test-long:
 	@scripts/test --long $(STAGES)
 
@@ -30,7 +30,7 @@ base:
 apply:
 	@scripts/apply
 
-## kernel     build a kernel for the emulated hosts; KERNEL=patched|base|control                          7 min, again 15 s
+## kernel     build a kernel for the emulated hosts; KERNEL=patched|base|control|debug                    7 min, again 15 s
 kernel:
 	@scripts/kernel $(KERNEL)
 

@@ -20,6 +20,8 @@
 
 #define IPI_VECTOR	0xa4
 #define NR_IPIS		20000
+#define NR_BLOCKED	2000
+#define TIME_TO_BLOCK	20000
 #define NR_CREATED	31
 #define TRACEFS		"/sys/kernel/tracing/"
 #define PAGE_ALLOC	TRACEFS "events/kmem/mm_page_alloc/"
@@ -50,22 +52,24 @@ static void receiver_code(void)
 	GUEST_DONE();
 }
 
-/* Send IPIs, each after the last was received, and take the time. */
+/* Send IPIs, each after the last was received, and the receiver is blocked if it has to be. Take the time. */
 static void sender_code(void)
 {
 	uint64_t i, start, n;
 
 	xapic_enable();
 	GUEST_SYNC(0);
-	start = rdtsc();
-	for (i = 0; i < NR_IPIS; i++) {
+	for (i = 0; i < expected; i++) {
 		n = received;
+		for (start = rdtsc(); halt && rdtsc() - start < TIME_TO_BLOCK;)
+			cpu_relax();
+		start = rdtsc();
 		xapic_write_reg(APIC_ICR2, 1 << 24);
 		xapic_write_reg(APIC_ICR, IPI_VECTOR);
 		while (received == n)
 			cpu_relax();
+		ticks += rdtsc() - start;
 	}
-	ticks = rdtsc() - start;
 	GUEST_SYNC(1);
 }
 
@@ -100,14 +104,30 @@ static void *receiver_thread(void *vcpu)
 	return NULL;
 }
 
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC);
+
+	TEST_ASSERT(fd >= 0, "Can't open %s", path);
+	TEST_ASSERT(write(fd, text, strlen(text)) == strlen(text), "Can't write %s", path);
+	close(fd);
+}
+
+/* A vCPU that halts is polled for a while by default, i.e. isn't blocked. */
+static void set_halt_poll(const char *ns)
+{
+	write_file("/sys/module/kvm/parameters/halt_poll_ns", ns);
+}
+
 static void measure_ipis(const char *name, bool blocked, bool moved)
 {
 	struct kvm_vcpu *vcpus[3];
 	struct kvm_vm *vm;
 	pthread_t thread;
-	uint64_t exits;
+	uint64_t exits, halts, nr = blocked ? NR_BLOCKED : NR_IPIS;
 	int i;
 
+	set_halt_poll(blocked ? "0" : "200000");
 	vm = __vm_create(VM_MODE_DEFAULT, 3, 0);
 	vcpus[0] = vm_vcpu_add(vm, 0, sender_code);
 	vcpus[1] = vm_vcpu_add(vm, 1, receiver_code);
@@ -118,7 +138,7 @@ static void measure_ipis(const char *name, bool blocked, bool moved)
 	for (i = 0; i < 3; i++)
 		vcpu_init_descriptor_tables(vcpus[i]);
 	*(bool *)addr_gva2hva(vm, (vm_vaddr_t)&halt) = blocked;
-	*(uint64_t *)addr_gva2hva(vm, (vm_vaddr_t)&expected) = NR_IPIS;
+	*(uint64_t *)addr_gva2hva(vm, (vm_vaddr_t)&expected) = nr;
 
 	for (i = 0; i < (moved ? 3 : 2); i++)
 		run_vcpu(vcpus[i]);
@@ -128,20 +148,13 @@ static void measure_ipis(const char *name, bool blocked, bool moved)
 	run_vcpu(vcpus[0]);
 	exits = vcpu_get_stat(vcpus[0], "exits") - exits;
 	pthread_join(thread, NULL);
+	halts = vcpu_get_stat(vcpus[1], "halt_exits");
+	TEST_ASSERT(!blocked || halts > nr / 2, "The receiver was blocked %lu times for %lu IPIs", halts, nr);
 
 	printf("bench: ipi-%s-exits %lu\n", name, exits);
 	printf("bench: ipi-%s-instructions %lu\n", name,
-	       *(uint64_t *)addr_gva2hva(vm, (vm_vaddr_t)&ticks) / NR_IPIS);
+	       *(uint64_t *)addr_gva2hva(vm, (vm_vaddr_t)&ticks) / nr);
 	kvm_vm_free(vm);
-}
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC);
-
-	TEST_ASSERT(fd >= 0, "Can't open %s", path);
-	TEST_ASSERT(write(fd, text, strlen(text)) == strlen(text), "Can't write %s", path);
-	close(fd);
 }
 
 /* Pages and the largest allocation in the trace buffer. */
