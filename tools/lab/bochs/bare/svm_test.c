@@ -126,6 +126,7 @@ GUEST(g_half, "", "movw $1, 0x80(%rdx)", "");
 GUEST(g_cr8, "mov $5, %eax", "mov %rax, %cr8", "movl 0x80(%rdx), %eax");
 GUEST(g_cr8_read, "movl $0x37, 0x80(%rdx)", "mov %cr8, %rax", "");
 GUEST(g_nothing, "", "nop", "nop");
+GUEST(g_sti, "", "sti", "nop; nop");
 GUEST(g_self, "", "movl $0x40051, 0x300(%rdx)", "nop");
 GUEST(g_self_hlt, "cli; movl $0x40051, 0x300(%rdx); sti", "hlt", "nop");
 GUEST(g_hlt, "sti", "hlt", "nop");
@@ -306,6 +307,44 @@ static void test_delivery(void)
 	EQ(run(g_self, IF), VMMCALL);
 	EQ(vector(), 0x51);
 	test("a self IPI is delivered at once");
+}
+
+/* AVIC off, as KVM has it while it waits for a window to inject an ExtINT. */
+static void virq(u32 int_ctl, u32 intercept)
+{
+	fresh();
+	wr32(VMCB + INT_CTL, MASKING | V_IRQ | int_ctl);
+	wr32(VMCB + 0x64, 0x99);
+	wr32(VMCB + INT1, intercept);
+	set_bit(PAGE, IRR, 0x61);
+}
+
+static void test_window(void)
+{
+	enum { PRIO = 0xf << 16, IGN_TPR = 1 << 20, ON_VINTR = 1 << 4 };
+
+	virq(PRIO, ON_VINTR);
+	EQ(run(g_nothing, 0), VMMCALL);
+	EQ(rd32(VMCB + INT_CTL) & V_IRQ, V_IRQ);
+	EQ(run(g_nothing, IF), VINTR);
+	EQ(rd64(VMCB + RIP), g_nothing);
+	EQ(rd32(VMCB + INT_CTL) & V_IRQ, V_IRQ);
+	EQ(run(g_sti, 0), VINTR);
+	EQ(rd64(VMCB + RIP), (u64)g_sti_after + 1);
+	test("AVIC off: V_IRQ and the VINTR intercept exit when the guest opens the window, not in the shadow of STI");
+
+	virq(PRIO, 0);
+	EQ(run(g_nothing, IF), VMMCALL);
+	EQ(vector(), 0x99);
+	EQ(rd32(VMCB + INT_CTL) & V_IRQ, 0);
+	EQ(bit_of(PAGE, IRR, 0x61), 1);
+	virq(6 << 16 | 6, 0);
+	EQ(run(g_nothing, IF), VMMCALL);
+	EQ(vector(), -1);
+	virq(6 << 16 | 6 | IGN_TPR, 0);
+	EQ(run(g_nothing, IF), VMMCALL);
+	EQ(vector(), 0x99);
+	test("AVIC off: V_IRQ is delivered by V_INTR_PRIO, V_TPR and V_IGN_TPR, the backing page is not looked at");
 }
 
 /* Vector 0x61 waits for the instruction GUEST_at; it has to come right behind it. */
@@ -650,6 +689,7 @@ void run_tests(void)
 	test_access();
 	test_delivery();
 	test_evaluation();
+	test_window();
 	test_hlt();
 	test_page_walk();
 	test_vmrun();
