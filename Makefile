@@ -18,7 +18,10 @@ run:
 test:
 	@scripts/test $(STAGES)
 
-## test-long  what takes too long for every change: hybrid AVIC, erratum 1235, variants compared, v6.12, a million IPIs, thousands of inhibits, lockdep and failing allocations (STAGES=debug)   not measured as a whole
+## test-long  what takes too long for every change; STAGES= one or some of (estimated for two idle cores):   75 min
+##              hybrid 1 min, erratum 3 min, variants (ten runs of v6.1) 11 min, v6.12 (its kernel 10 min, nine runs 12 min),
+##              cost (instructions of the hooks) 8 min, debug (lockdep, failing allocations) 20 min,
+##              ipiv-long (a million IPIs), apic-long (thousands of inhibits) not measured
 test-long:
 	@scripts/test --long $(STAGES)
 

@@ -56,6 +56,16 @@ setup()
 	[[ $output == *"remove its entry"* ]]
 }
 
+@test "an expectation of one base excuses nothing on another" {
+	sed -i 's/good_test/monitor_mwait_test/' "$dir/list" "$dir/tap.log"
+	sed -i 's/^ok 1/not ok 1/' "$dir/tap.log"
+	run "$top/scripts/results" "$dir"
+	[ "$status" -eq 1 ]
+	B=6.12 run "$top/scripts/results" "$dir"
+	[ "$status" -eq 0 ]
+	[[ $output == *"xfail"*"monitor_mwait_test"* ]]
+}
+
 @test "a kernel with KUnit whose console has no KUnit result fails" {
 	echo CONFIG_KVM_KUNIT_TEST=y > "$dir/config"
 	run "$top/scripts/results" "$dir"

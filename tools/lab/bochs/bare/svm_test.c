@@ -126,6 +126,7 @@ GUEST(g_half, "", "movw $1, 0x80(%rdx)", "");
 GUEST(g_cr8, "mov $5, %eax", "mov %rax, %cr8", "movl 0x80(%rdx), %eax");
 GUEST(g_cr8_read, "movl $0x37, 0x80(%rdx)", "mov %cr8, %rax", "");
 GUEST(g_nothing, "", "nop", "nop");
+GUEST(g_sti, "", "sti", "nop; nop");
 GUEST(g_self, "", "movl $0x40051, 0x300(%rdx)", "nop");
 GUEST(g_self_hlt, "cli; movl $0x40051, 0x300(%rdx); sti", "hlt", "nop");
 GUEST(g_hlt, "sti", "hlt", "nop");
@@ -139,9 +140,12 @@ GUEST(g_icr_readback, "movl $0x01abcdef, 0x310(%rdx)", "movl $0x5052, 0x300(%rdx
 GUEST(g_bell_read, "mov $0xc001011b, %ecx", "rdmsr", "");
 GUEST(g_bell_high, "mov $0xc001011b, %ecx; mov $0x100, %eax; xor %edx, %edx", "wrmsr", "");
 GUEST(g_bell, "mov $0xc001011b, %ecx; xor %eax, %eax; xor %edx, %edx", "wrmsr", "");
+GUEST(g_tpr_0, "", "movl $0, 0x80(%rdx)", "");
+GUEST(g_cr8_0, "xor %eax, %eax", "mov %rax, %cr8", "");
 GUEST(g_step, "pushf; orl $0x100, (%rsp); popf", "movl $0x01000000, 0xd0(%rdx)", "nop; nop");
 GUEST(g_x2_tpr, "mov $0x808, %ecx; mov $0x40, %eax; xor %edx, %edx", "wrmsr", "");
 GUEST(g_x2_tpr_bad, "mov $0x808, %ecx; mov $0x140, %eax; xor %edx, %edx", "wrmsr", "");
+GUEST(g_x2_eoi, "mov $0x80b, %ecx; xor %eax, %eax; xor %edx, %edx", "wrmsr", "");
 GUEST(g_x2_svr, "mov $0x80f, %ecx; mov $0x11ff, %eax; xor %edx, %edx", "wrmsr", "");
 GUEST(g_x2_svr_bad, "mov $0x80f, %ecx; mov $0x10001ff, %eax; xor %edx, %edx", "wrmsr", "");
 GUEST(g_x2_lint_bad, "mov $0x835, %ecx; mov $0x1000000, %eax; xor %edx, %edx", "wrmsr", "");
@@ -305,6 +309,80 @@ static void test_delivery(void)
 	test("a self IPI is delivered at once");
 }
 
+/* AVIC off, as KVM has it while it waits for a window to inject an ExtINT. */
+static void virq(u32 int_ctl, u32 intercept)
+{
+	fresh();
+	wr32(VMCB + INT_CTL, MASKING | V_IRQ | int_ctl);
+	wr32(VMCB + 0x64, 0x99);
+	wr32(VMCB + INT1, intercept);
+	set_bit(PAGE, IRR, 0x61);
+}
+
+static void test_window(void)
+{
+	enum { PRIO = 0xf << 16, IGN_TPR = 1 << 20, ON_VINTR = 1 << 4 };
+
+	virq(PRIO, ON_VINTR);
+	EQ(run(g_nothing, 0), VMMCALL);
+	EQ(rd32(VMCB + INT_CTL) & V_IRQ, V_IRQ);
+	EQ(run(g_nothing, IF), VINTR);
+	EQ(rd64(VMCB + RIP), g_nothing);
+	EQ(rd32(VMCB + INT_CTL) & V_IRQ, V_IRQ);
+	EQ(run(g_sti, 0), VINTR);
+	EQ(rd64(VMCB + RIP), (u64)g_sti_after + 1);
+	test("AVIC off: V_IRQ and the VINTR intercept exit when the guest opens the window, not in the shadow of STI");
+
+	virq(PRIO, 0);
+	EQ(run(g_nothing, IF), VMMCALL);
+	EQ(vector(), 0x99);
+	EQ(rd32(VMCB + INT_CTL) & V_IRQ, 0);
+	EQ(bit_of(PAGE, IRR, 0x61), 1);
+	virq(6 << 16 | 6, 0);
+	EQ(run(g_nothing, IF), VMMCALL);
+	EQ(vector(), -1);
+	virq(6 << 16 | 6 | IGN_TPR, 0);
+	EQ(run(g_nothing, IF), VMMCALL);
+	EQ(vector(), 0x99);
+	test("AVIC off: V_IRQ is delivered by V_INTR_PRIO, V_TPR and V_IGN_TPR, the backing page is not looked at");
+}
+
+/* Vector 0x61 waits for the instruction GUEST_at; it has to come right behind it. */
+static void comes_after(const u8 *guest, const u8 *after)
+{
+	set_bit(PAGE, IRR, 0x61);
+	EQ(run(guest, IF), VMMCALL);
+	EQ(vector(), 0x61);
+	EQ(rd64(rd64(VMCB + RSP)), (u64)after);
+}
+
+static void raise_tpr(u32 avic)
+{
+	fresh();
+	wr32(PAGE + 0x80, 0x70);
+	wr32(VMCB + INT_CTL, avic | MASKING | 7);
+}
+
+static void test_evaluation(void)
+{
+	raise_tpr(AVIC);
+	comes_after(g_tpr_0, g_tpr_0_after);
+	raise_tpr(AVIC);
+	comes_after(g_cr8_0, g_cr8_0_after);
+	raise_tpr(AVIC | X2AVIC);
+	comes_after(g_x2_tpr, g_x2_tpr_after);
+	test("a lower TPR lets a pending interrupt in at once: APIC page, CR8, MSR");
+
+	fresh();
+	set_bit(PAGE, ISR, 0x71);
+	comes_after(g_eoi, g_eoi_after);
+	fresh();
+	wr32(VMCB + INT_CTL, AVIC | X2AVIC | MASKING);
+	set_bit(PAGE, ISR, 0x71);
+	comes_after(g_x2_eoi, g_x2_eoi_after);
+	test("EOI lets the next interrupt in at once: APIC page, MSR");
+}
+
 static void test_hlt(void)
 {
 	fresh();
@@ -445,6 +523,16 @@ static void test_x2avic(void)
 	test("x2AVIC: MSRs that are accelerated, fault and trap");
 
 	x2();
+	set_bit(PAGE, ISR, 0x71);
+	set_bit(PAGE, TMR, 0x71);
+	EQ(run(g_x2_eoi, 0), NOACCEL);
+	EQ(rd64(VMCB + INFO1), 0xb0 | WRITE);
+	EQ(rd64(VMCB + INFO2), 0x71);
+	EQ(rd64(VMCB + RIP), g_x2_eoi_after);
+	EQ(bit_of(PAGE, ISR, 0x71), 1);
+	test("x2AVIC: EOI of a level traps with the vector");
+
+	x2();
 	EQ(run(g_x2_svr_bad, 0), VMMCALL);
 	EQ(vector(), 13);
 	EQ(rd32(PAGE + 0xf0), 0x1ff);
@@ -462,6 +550,17 @@ static void test_x2avic(void)
 	EQ(run(g_x2_tpr, 0), VMMCALL);
 	EQ(rd32(PAGE + 0x80), 0x40);
 	test("x2AVIC: the MSR permission map comes first");
+
+	fresh();
+	EQ(run(g_x2_tpr, 0), VMMCALL);
+	EQ(rd32(PAGE + 0x80), 0);
+	wr32(VMCB + INT1, 1 << 28);
+	wr32(MSRPM + 0x808 / 4, 2 << 0);
+	EQ(run(g_x2_tpr, 0), MSR);
+	wr32(MSRPM + 0x808 / 4, 0);
+	EQ(rd32(PAGE + 0x80), 0);
+	EQ(run(g_tpr_0, 0), VMMCALL);
+	test("hybrid: without x2AVIC the x2APIC MSRs are not the backing page's, the APIC page still is");
 
 	x2();
 	EQ(run(g_x2_icr, 0), VMMCALL);
@@ -589,6 +688,8 @@ void run_tests(void)
 #else
 	test_access();
 	test_delivery();
+	test_evaluation();
+	test_window();
 	test_hlt();
 	test_page_walk();
 	test_vmrun();
