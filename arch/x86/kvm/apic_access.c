@@ -4,6 +4,7 @@
 #include <asm/vmx.h>
 
 #include "apic_access.h"
+#include "apicv_inhibit.h"
 #include "kvm_cache_regs.h"
 #include "lapic.h"
 #include "mmu.h"
@@ -149,24 +150,35 @@ bool kvm_apic_access_fault_stale(struct kvm_vcpu *vcpu,
 	return true;
 }
 
+/*
+ * TLBs aren't flushed here.  Every vCPU has KVM_REQ_APICV_UPDATE pending, is out
+ * of the guest since the request was made, and can't be done with it before
+ * apicv_update_lock is released.  It flushes its TLB then, before it enters the
+ * guest, see kvm_apic_access_updated().  Whatever page was mapped may be gone by
+ * then, but nobody can have used the translation.
+ */
 void kvm_apic_access_zap(struct kvm *kvm)
 {
+	struct kvm_apic_access *access = &kvm->arch.apic_access;
+	bool flush;
 	int idx;
 
 	lockdep_assert_held_write(&kvm->arch.apicv_update_lock);
 
 	/* Pairs with the barrier in kvm_apic_access_fault_stale(). */
 	smp_mb();
-	if (!READ_ONCE(kvm->arch.apic_access.mapped))
+	if (!READ_ONCE(access->mapped))
 		return;
 
 	idx = srcu_read_lock(&kvm->srcu);
 	write_lock(&kvm->mmu_lock);
 
 	/* Before the zap, as that may drop mmu_lock for a moment. */
-	WRITE_ONCE(kvm->arch.apic_access.mapped, false);
-	kvm->stat.apic_access_zapped += kvm_mmu_zap_gfn(kvm, APIC_ACCESS_GFN);
+	WRITE_ONCE(access->mapped, false);
+	kvm->stat.apic_access_zapped += kvm_mmu_zap_gfn(kvm, APIC_ACCESS_GFN, &flush);
 	kvm->stat.apic_access_zap++;
+	if (flush)
+		WRITE_ONCE(access->flush_seq, access->flush_seq + 1);
 
 	write_unlock(&kvm->mmu_lock);
 	srcu_read_unlock(&kvm->srcu, idx);
@@ -175,6 +187,18 @@ void kvm_apic_access_zap(struct kvm *kvm)
 void kvm_apic_access_forget_mmio(struct kvm_vcpu *vcpu)
 {
 	vcpu_clear_mmio_gfn(vcpu, APIC_ACCESS_GFN);
+}
+
+bool kvm_apic_access_updated(struct kvm_vcpu *vcpu)
+{
+	u32 seq = READ_ONCE(vcpu->kvm->arch.apic_access.flush_seq);
+	struct kvm_lapic *apic = vcpu->arch.apic;
+
+	if (!apic || apic->access_flush_seq == seq)
+		return false;
+
+	apic->access_flush_seq = seq;
+	return true;
 }
 
 void kvm_apic_access_page_moved(struct kvm *kvm)

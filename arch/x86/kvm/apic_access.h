@@ -93,7 +93,8 @@ bool kvm_apic_access_fault_stale(struct kvm_vcpu *vcpu,
  * Zap the GFN of the page, and nothing else, because the inhibits of @kvm have
  * changed.  Does next to nothing if nothing is mapped there, and doesn't make
  * faults on other GFNs retry.  Called with apicv_update_lock held for write,
- * after the inhibits have been stored.  Takes kvm->srcu and mmu_lock.
+ * after all vCPUs got KVM_REQ_APICV_UPDATE and the inhibits have been stored.  Takes
+ * kvm->srcu and mmu_lock.
  */
 void kvm_apic_access_zap(struct kvm *kvm);
 
@@ -102,6 +103,13 @@ void kvm_apic_access_zap(struct kvm *kvm);
  * runs @vcpu, on KVM_REQ_APICV_UPDATE.
  */
 void kvm_apic_access_forget_mmio(struct kvm_vcpu *vcpu);
+
+/*
+ * Return whether @vcpu has to flush its TLB before it enters the guest, because
+ * the page was unmapped since the last call.  Called by the task that runs @vcpu,
+ * on KVM_REQ_APICV_UPDATE, after it has held apicv_update_lock for read.
+ */
+bool kvm_apic_access_updated(struct kvm_vcpu *vcpu);
 
 /*
  * Make all vCPUs look the page up again if the CPU has to be told its address,

@@ -110,6 +110,11 @@ void kvm_mtrr_cache_add(struct kvm_mtrr_cache *cache, struct kvm_mtrr_gfns gfns,
 	} while (slot_end(cache, slot++) < gfns.end);
 }
 
+gfn_t kvm_mtrr_cache_range_end(struct kvm_mtrr_cache *cache, gfn_t gfn)
+{
+	return slot_end(cache, slot_of(cache, gfn));
+}
+
 u8 kvm_mtrr_cache_types(struct kvm_mtrr_cache *cache, gfn_t gfn)
 {
 	return READ_ONCE(cache->types[slot_of(cache, gfn)]);
@@ -133,6 +138,34 @@ void kvm_mtrr_cache_forget(struct kvm_mtrr_cache *cache,
 		/* Pairs with smp_load_acquire() in kvm_mtrr_cache_diff(). */
 		smp_store_release(&cache->types[slot], 0);
 	}
+}
+
+/*
+ * Nobody is about to install a SPTE while mmu_lock is held for write, i.e. a
+ * slot without types is indeed empty, and whoever installs a SPTE afterwards
+ * remembers its type anew, as in kvm_mtrr_cache_forget().
+ */
+bool kvm_mtrr_cache_rewrite(struct kvm_mtrr_cache *cache,
+			    const struct kvm_mtrr_gfns *gfns, u8 type)
+{
+	bool changed = false;
+	u8 *types;
+	int slot;
+
+	for (slot = slot_of(cache, gfns->start);
+	     slot < nr_slots(cache) && slot_start(cache, slot) < gfns->end; slot++) {
+		types = &cache->types[slot];
+		if (!*types || *types == type)
+			continue;
+
+		changed = true;
+		if (slot_start(cache, slot) < gfns->start ||
+		    slot_end(cache, slot) > gfns->end)
+			*types |= type;
+		else
+			*types = type;
+	}
+	return changed;
 }
 
 static bool is_start(struct kvm_mtrr_cache *cache, gfn_t gfn)
@@ -225,15 +258,36 @@ struct diff {
 	bool join;
 };
 
-static void differs(struct diff *diff, gfn_t start, gfn_t end)
+static struct kvm_mtrr_gfns *last_range(struct diff *diff)
 {
-	if (diff->nr && (diff->join || diff->nr == KVM_MTRR_ZAP_RANGES)) {
-		diff->ranges[diff->nr - 1].end = end;
-		return;
-	}
+	return diff->nr ? &diff->ranges[diff->nr - 1] : NULL;
+}
 
-	diff->ranges[diff->nr++] = (struct kvm_mtrr_gfns) { start, end };
-	diff->join = true;
+static void differs(struct diff *diff, gfn_t start, gfn_t end, bool wb)
+{
+	struct kvm_mtrr_gfns *last = last_range(diff);
+
+	if (last && diff->join && last->becomes_wb == wb) {
+		last->end = end;
+	} else if (diff->nr == KVM_MTRR_ZAP_RANGES) {
+		last->end = end;
+		last->becomes_wb = false;
+	} else {
+		diff->ranges[diff->nr++] = (struct kvm_mtrr_gfns) { start, end, wb };
+		diff->join = true;
+	}
+}
+
+/*
+ * Nothing is mapped, i.e. a zap may span it.  To rewrite types mustn't, unless
+ * the right type is the same: another vCPU may map something in the meantime.
+ */
+static void empty(struct diff *diff, bool wb)
+{
+	struct kvm_mtrr_gfns *last = last_range(diff);
+
+	if (last && last->becomes_wb && !wb)
+		diff->join = false;
 }
 
 /*
@@ -243,9 +297,25 @@ static void differs(struct diff *diff, gfn_t start, gfn_t end)
  */
 static void same(struct diff *diff, int slot)
 {
-	if (slot < VGA_SLOT || slot >= NR_FIXED || !diff->nr ||
-	    diff->ranges[diff->nr - 1].start < VGA_GFN)
+	struct kvm_mtrr_gfns *last = last_range(diff);
+
+	if (slot < VGA_SLOT || slot >= NR_FIXED || !last || last->start < VGA_GFN)
 		diff->join = false;
+}
+
+/* Compare the types of a part of a slot with the right one, 0 if there's none. */
+static void diff_part(struct diff *diff, int slot, gfn_t start, gfn_t end,
+		      u8 types, u8 right)
+{
+	bool in_vga_bin = slot >= VGA_SLOT && slot < NR_FIXED;
+	bool wb = right == BIT(MTRR_TYPE_WRBACK) && !in_vga_bin;
+
+	if (!types)
+		empty(diff, wb);
+	else if (types == right)
+		same(diff, slot);
+	else
+		differs(diff, start, end, wb);
 }
 
 static void diff_slot(struct kvm_mtrr_cache *cache, int slot,
@@ -260,13 +330,8 @@ static void diff_slot(struct kvm_mtrr_cache *cache, int slot,
 	for (i = 0; i < map->nr; i++) {
 		from = max(start, map->pieces[i].start);
 		to = i + 1 < map->nr ? min(end, map->pieces[i + 1].start) : end;
-		if (from >= to)
-			continue;
-
-		if (types == map->pieces[i].type)
-			same(diff, slot);
-		else
-			differs(diff, from, to);
+		if (from < to)
+			diff_part(diff, slot, from, to, types, map->pieces[i].type);
 	}
 }
 
@@ -285,15 +350,11 @@ int kvm_mtrr_cache_diff(struct kvm_mtrr_cache *cache,
 		 * is under way, and waits for it.
 		 */
 		types = smp_load_acquire(&cache->types[slot]);
-		if (!types)
-			continue;
-
 		if (slot >= NR_FIXED)
 			diff_slot(cache, slot, map, types, &diff);
-		else if (types == map->fixed[slot])
-			same(&diff, slot);
 		else
-			differs(&diff, slot_start(cache, slot), slot_end(cache, slot));
+			diff_part(&diff, slot, slot_start(cache, slot),
+				  slot_end(cache, slot), types, map->fixed[slot]);
 	}
 	return diff.nr;
 }

@@ -66,6 +66,20 @@ void kvm_mtrr_cache_forget(struct kvm_mtrr_cache *cache,
 			   const struct kvm_mtrr_gfns *gfns);
 
 /*
+ * Get the end of the range of the cache that @gfn is in.  The caller holds
+ * mmu_lock, for read at least.
+ */
+gfn_t kvm_mtrr_cache_range_end(struct kvm_mtrr_cache *cache, gfn_t gfn);
+
+/*
+ * Remember that everything that is installed in @gfns is about to become @type.
+ * Return false if it is already.  The caller holds mmu_lock for write, rewrites
+ * the SPTEs afterwards, and is the only one to do so.
+ */
+bool kvm_mtrr_cache_rewrite(struct kvm_mtrr_cache *cache,
+			    const struct kvm_mtrr_gfns *gfns, u8 type);
+
+/*
  * Return true if the cache tells all pieces of @map apart.  The caller holds
  * mmu_lock, for read at least.
  */
@@ -84,8 +98,9 @@ void kvm_mtrr_cache_split(struct kvm_mtrr_cache *cache,
  * Get the ranges in which a type other than the one in @map may be installed.
  * @ranges has room for KVM_MTRR_ZAP_RANGES.  Return the number of ranges, which
  * are in ascending order.  A range may also span memory in which nothing is
- * installed.  The caller holds mmu_lock, for read at least, and waits for zaps
- * that are under way, as they have been forgotten but may not be done.
+ * installed.  If a range becomes WB, then WB is the type of all of it in @map.
+ * The caller holds mmu_lock, for read at least, and waits for zaps that are
+ * under way, as they have been forgotten but may not be done.
  */
 int kvm_mtrr_cache_diff(struct kvm_mtrr_cache *cache,
 			const struct kvm_mtrr_map *map,

@@ -127,17 +127,44 @@ static void diff(struct fake_vm *vm, struct kvm_vcpu *vcpu)
 	vm->nr_zaps = kvm_mtrr_cache_diff(&vm->cache, &map, vm->zaps);
 }
 
+/* Unmap a page, or make it WB if it's mapped. */
+static void zap_page(struct fake_vm *vm, int page, bool becomes_wb)
+{
+	if (!becomes_wb)
+		vm->types[page] = 0;
+	else if (vm->types[page])
+		vm->types[page] = BIT(WB);
+}
+
 static void zap(struct fake_vm *vm)
 {
 	struct kvm_mtrr_gfns *r;
 	int page;
 
 	for (r = vm->zaps; r < vm->zaps + vm->nr_zaps; r++) {
-		kvm_mtrr_cache_forget(&vm->cache, r);
+		if (r->becomes_wb)
+			kvm_mtrr_cache_rewrite(&vm->cache, r, BIT(WB));
+		else
+			kvm_mtrr_cache_forget(&vm->cache, r);
 		for (page = 0; page < NR_PAGES; page++)
 			if (vm->gfns[page] >= r->start && vm->gfns[page] < r->end)
-				vm->types[page] = 0;
+				zap_page(vm, page, r->becomes_wb);
 	}
+}
+
+/* Memory that isn't mapped yet becomes WB, too, if it's mapped before a zap. */
+static void expect_all_becomes_wb(struct kunit *test, struct fake_vm *vm,
+				  struct kvm_vcpu *vcpu, int nr)
+{
+	struct kvm_mtrr_gfns *r;
+	int page;
+
+	for (r = vm->zaps; r < vm->zaps + vm->nr_zaps; r++)
+		for (page = 0; r->becomes_wb && page < NR_PAGES; page++)
+			if (vm->gfns[page] >= r->start && vm->gfns[page] < r->end &&
+			    type_of(vcpu, vm->gfns[page]) != BIT(WB))
+				KUNIT_FAIL(test, "case %d: gfn %#llx becomes WB", nr,
+					   vm->gfns[page]);
 }
 
 static void expect_zap(struct kunit *test, struct fake_vm *vm, int i,
@@ -222,6 +249,36 @@ static void mtrr_cache_exact(struct kunit *test)
 	diff(vm, vcpu);
 	KUNIT_EXPECT_EQ(test, vm->nr_zaps, 1);
 	expect_zap(test, vm, 0, SZ_1G + SZ_4K, SZ_1G + SZ_8K);
+}
+
+/* Only what is WB is rewritten, even if nothing is mapped in between. */
+static void mtrr_cache_becomes_wb(struct kunit *test)
+{
+	struct fake_vm *vm = new_vm(test);
+	struct kvm_vcpu *vcpu = vm->vcpus[0];
+
+	program_ovmf(test, vcpu);
+	set_var(test, vcpu, 2, 5ULL * SZ_1G, SZ_1G, WT);
+	split(vm, vcpu);
+	set_msr(test, vcpu, MSR_MTRRdefType, 0);
+	map_at(vm, vcpu, SZ_64K);
+	map_at(vm, vcpu, 0xa0000);
+	map_at(vm, vcpu, SZ_1M);
+	map_at(vm, vcpu, 5ULL * SZ_1G);
+	set_msr(test, vcpu, MSR_MTRRdefType, MTRR_E | MTRR_FE | WB);
+	diff(vm, vcpu);
+
+	/* The VGA hole is UC before and after. */
+	KUNIT_EXPECT_EQ(test, vm->nr_zaps, 3);
+	expect_zap(test, vm, 0, SZ_64K, SZ_128K);
+	expect_zap(test, vm, 1, SZ_1M, SZ_16M);
+	expect_zap(test, vm, 2, 5ULL * SZ_1G, 6ULL * SZ_1G);
+	KUNIT_EXPECT_TRUE(test, vm->zaps[0].becomes_wb);
+	KUNIT_EXPECT_TRUE(test, vm->zaps[1].becomes_wb);
+	KUNIT_EXPECT_FALSE(test, vm->zaps[2].becomes_wb);
+	zap(vm);
+	diff(vm, vcpu);
+	KUNIT_EXPECT_EQ(test, vm->nr_zaps, 0);
 }
 
 /* A huge page has its type in all ranges that it spans. */
@@ -336,6 +393,7 @@ static void mtrr_cache_random(struct kunit *test)
 		vcpu = vm->vcpus[random(vm, NR_VCPUS)];
 		random_program(test, vm, vcpu);
 		diff(vm, vcpu);
+		expect_all_becomes_wb(test, vm, vcpu, nr);
 		/* Another vCPU comes first, and may merge what is to be zapped. */
 		if (nr % 4)
 			split(vm, vm->vcpus[random(vm, NR_VCPUS)]);
@@ -363,6 +421,7 @@ static struct kunit_case mtrr_cache_cases[] = {
 	KUNIT_CASE(mtrr_cache_ovmf),
 	KUNIT_CASE(mtrr_cache_same),
 	KUNIT_CASE(mtrr_cache_exact),
+	KUNIT_CASE(mtrr_cache_becomes_wb),
 	KUNIT_CASE(mtrr_cache_huge),
 	KUNIT_CASE(mtrr_cache_random),
 	KUNIT_CASE(mtrr_cache_size),

@@ -19,27 +19,46 @@ void kvm_mtrr_zap_init(struct kvm_mtrr_zap_list *list,
 	list->zap = zap;
 }
 
+/* Ranges that touch become one, too, unless only one of them becomes WB. */
+static bool is_one_range(const struct kvm_mtrr_gfns *a,
+			 const struct kvm_mtrr_gfns *b)
+{
+	if (a->becomes_wb == b->becomes_wb)
+		return a->start <= b->end && b->start <= a->end;
+
+	return a->start < b->end && b->start < a->end;
+}
+
+/* The zapper reads the counter without the lock, for the sake of a stat. */
+static void count_merged(struct kvm_mtrr_zap_list *list, int nr)
+{
+	WRITE_ONCE(list->merged, list->merged + nr);
+}
+
 /*
- * Ranges are sorted, and neither overlap nor touch, i.e. all that the new range
- * overlaps or touches are neighbors: ranges[first] up to, not including,
- * ranges[next].  If there's no room, a single range of everything takes the
- * place of all.
+ * Ranges are sorted, and don't overlap, i.e. all that become one range with the
+ * new one are neighbors: ranges[first] up to, not including, ranges[next].  It's
+ * not rewritten but zapped if any part of it has to be.  If there's no room, a
+ * single range of everything takes the place of all.
  */
 static void insert_range(struct kvm_mtrr_zap_list *list, struct kvm_mtrr_gfns new)
 {
 	struct kvm_mtrr_gfns *ranges = list->ranges;
 	int first = 0, next;
 
-	while (first < list->nr && ranges[first].end < new.start)
+	while (first < list->nr && ranges[first].end <= new.start &&
+	       !is_one_range(&ranges[first], &new))
 		first++;
 
-	for (next = first; next < list->nr && ranges[next].start <= new.end; next++) {
+	for (next = first; next < list->nr && is_one_range(&ranges[next], &new); next++) {
 		new.start = min(new.start, ranges[next].start);
 		new.end = max(new.end, ranges[next].end);
+		new.becomes_wb &= ranges[next].becomes_wb;
 	}
 
 	if (next == first && list->nr == ARRAY_SIZE(list->ranges)) {
-		ranges[0] = (struct kvm_mtrr_gfns) { 0, ~0ULL };
+		ranges[0] = (struct kvm_mtrr_gfns) { .end = ~0ULL };
+		count_merged(list, list->nr);
 		list->nr = 1;
 		return;
 	}
@@ -47,6 +66,7 @@ static void insert_range(struct kvm_mtrr_zap_list *list, struct kvm_mtrr_gfns ne
 	memmove(&ranges[first + 1], &ranges[next],
 		(list->nr - next) * sizeof(*ranges));
 	ranges[first] = new;
+	count_merged(list, next - first);
 	list->nr += 1 - (next - first);
 }
 

@@ -8,13 +8,16 @@
  * A batched list of GFN ranges to zap, see struct kvm_mtrr_zap_list.  Whoever
  * finds the list idle zaps for all, until the list is empty.  The others sleep
  * until what they asked for has been zapped.
+ *
+ * If WB is the type that all of a range has to have, then it's up to the zap to
+ * rewrite the type of what is mapped there, instead of unmapping it.
  */
 
 /*
  * Prepare an empty list.  @zap is called without any lock of the list held, by
  * one task at a time, with GFNs, end exclusive.  When it returns, nothing may
- * be mapped any more that was mapped in the range when it was called, i.e. TLBs
- * have to be flushed, too.
+ * be mapped any more that was mapped in the range when it was called, unless it
+ * is WB and so was asked for.  TLBs have to be flushed, too.
  */
 void kvm_mtrr_zap_init(struct kvm_mtrr_zap_list *list,
 		       void (*zap)(struct kvm_mtrr_zap_list *list,

@@ -35,7 +35,7 @@ struct fake_vm {
 
 static struct kvm_mtrr_gfns gfns(u64 start, u64 end)
 {
-	return (struct kvm_mtrr_gfns) { start, end };
+	return (struct kvm_mtrr_gfns) { .start = start, .end = end };
 }
 
 /*
@@ -146,11 +146,40 @@ static void mtrr_zap_overflow(struct kunit *test)
 	expect_idle(vm);
 }
 
-/* Random ranges against an array of pages: no page is lost, none is added. */
+/* Ranges that touch stay apart if they aren't treated alike, others don't. */
+static void mtrr_zap_becomes_wb(struct kunit *test)
+{
+	struct kvm_mtrr_gfns r[] = {
+		{ 10, 20, true }, { 20, 30, false }, { 30, 40, true },
+		{ 40, 50, true }, { 60, 70, true }, { 65, 75, false },
+	};
+	struct fake_vm *vm = new_vm(test, record);
+
+	kvm_mtrr_zap_ranges(&vm->list, r, ARRAY_SIZE(r));
+	KUNIT_EXPECT_EQ(test, vm->nr_zapped, 4);
+	KUNIT_EXPECT_EQ(test, vm->list.merged, ARRAY_SIZE(r) - 4);
+	expect_zapped(vm, 0, 10, 20);
+	expect_zapped(vm, 1, 20, 30);
+	expect_zapped(vm, 2, 30, 50);
+	expect_zapped(vm, 3, 60, 75);
+	KUNIT_EXPECT_TRUE(test, vm->zapped[0].becomes_wb);
+	KUNIT_EXPECT_FALSE(test, vm->zapped[1].becomes_wb);
+	KUNIT_EXPECT_TRUE(test, vm->zapped[2].becomes_wb);
+	KUNIT_EXPECT_FALSE(test, vm->zapped[3].becomes_wb);
+	expect_idle(vm);
+}
+
+/* What has to be done to a page, in the order of what is the most. */
+enum { NOTHING, REWRITE, UNMAP };
+
+/*
+ * Random ranges against an array of pages: no page is lost, none is added, and
+ * none that has to be unmapped is rewritten instead.
+ */
 static void mtrr_zap_merge(struct kunit *test)
 {
 	struct fake_vm *vm = new_vm(test, record);
-	bool want[NR_PAGES + 1], got[NR_PAGES + 1];
+	u8 want[NR_PAGES + 1], got[NR_PAGES + 1], what;
 	struct kvm_mtrr_gfns r[8];
 	struct rnd_state rnd;
 	int i, n, nr, page;
@@ -164,19 +193,25 @@ static void mtrr_zap_merge(struct kunit *test)
 			r[n].start = prandom_u32_state(&rnd) % NR_PAGES;
 			r[n].end = r[n].start + 1 +
 				   prandom_u32_state(&rnd) % min_t(u64, 40, NR_PAGES - r[n].start);
+			r[n].becomes_wb = prandom_u32_state(&rnd) % 2;
+			what = r[n].becomes_wb ? REWRITE : UNMAP;
 			for (page = r[n].start; page < r[n].end; page++)
-				want[page] = true;
+				want[page] = max(want[page], what);
 		}
 
 		vm->nr_zapped = 0;
 		kvm_mtrr_zap_ranges(&vm->list, r, nr);
 		for (n = 0; n < vm->nr_zapped; n++) {
 			if (n)
-				KUNIT_EXPECT_GT(test, vm->zapped[n].start, vm->zapped[n - 1].end);
+				KUNIT_EXPECT_GE(test, vm->zapped[n].start, vm->zapped[n - 1].end);
+			what = vm->zapped[n].becomes_wb ? REWRITE : UNMAP;
 			for (page = vm->zapped[n].start; page < vm->zapped[n].end; page++)
-				got[page] = true;
+				got[page] = what;
 		}
-		KUNIT_ASSERT_EQ(test, memcmp(want, got, sizeof(want)), 0);
+		for (page = 0; page < NR_PAGES; page++) {
+			KUNIT_ASSERT_EQ(test, !want[page], !got[page]);
+			KUNIT_ASSERT_GE(test, got[page], want[page]);
+		}
 	}
 	expect_idle(vm);
 }
@@ -252,6 +287,7 @@ static struct kunit_case mtrr_zap_cases[] = {
 	KUNIT_CASE(mtrr_zap_order),
 	KUNIT_CASE(mtrr_zap_again),
 	KUNIT_CASE(mtrr_zap_overflow),
+	KUNIT_CASE(mtrr_zap_becomes_wb),
 	KUNIT_CASE(mtrr_zap_merge),
 	KUNIT_CASE(mtrr_zap_tickets),
 	{}

@@ -2,9 +2,6 @@
 #ifndef __KVM_X86_SVM_AVIC_DEST_H
 #define __KVM_X86_SVM_AVIC_DEST_H
 
-#include <linux/bitops.h>
-#include <linux/errno.h>
-#include <linux/log2.h>
 #include <linux/types.h>
 
 /* How the sender's local APIC interprets a logical destination. */
@@ -15,14 +12,15 @@ enum avic_dest_model {
 };
 
 /*
- * Find the one target that is named by the logical destination of an IPI.
+ * Find the targets of the logical destination @dest of an IPI, which isn't a
+ * broadcast.
  *
- * Return the target's index into the AVIC logical ID table for xAPIC, and its
- * physical APIC ID for x2APIC, whose logical IDs are derived from the physical
- * ID.  Return -ENOENT if the destination is empty, and -E2BIG if all vCPUs need
- * to be matched against the destination.
+ * Return them as a bitmap, whose first bit stands for @first: for xAPIC that's an
+ * index into the AVIC logical ID table, for x2APIC a physical APIC ID, as logical
+ * IDs are derived from it.
  */
-static inline int avic_decode_logical_dest(enum avic_dest_model model, u32 dest)
+static inline u16 avic_decode_logical_dest(enum avic_dest_model model, u32 dest,
+					   u32 *first)
 {
 	u32 bitmap, cluster;
 
@@ -44,13 +42,8 @@ static inline int avic_decode_logical_dest(enum avic_dest_model model, u32 dest)
 		break;
 	}
 
-	if (unlikely(!bitmap))
-		return -ENOENT;
-
-	if (!is_power_of_2(bitmap))
-		return -E2BIG;
-
-	return cluster + __ffs(bitmap);
+	*first = cluster;
+	return bitmap;
 }
 
 #endif /* __KVM_X86_SVM_AVIC_DEST_H */

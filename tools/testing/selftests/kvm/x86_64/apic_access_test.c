@@ -5,10 +5,14 @@
  *
  * vCPUs 0 and 1 send IPIs to each other, and hammer their APICs.  vCPU 2 doesn't
  * run, it is what APICv is inhibited with.
+ *
+ *   apic_access_test [TOGGLES]
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <fcntl.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -19,8 +23,9 @@
 
 #define IPI_VECTOR	0x71
 #define NR_READS	100
-#define NR_TOGGLES	500
+#define NR_RELOCATIONS	200
 #define NR_MOVES	50
+#define RELOCATED_GPA	0xfef00000ull
 
 /* Ticks of the TSC within which an IPI has to arrive: a cap, not a delay. */
 #define PATIENCE	4000000000ull
@@ -44,6 +49,7 @@ static volatile enum phase *host_phase;
 static volatile uint64_t *host_sent;
 static struct kvm_vm *vm;
 static bool apicv;
+static int nr_toggles = 500;
 
 static uint32_t me(void)
 {
@@ -296,12 +302,29 @@ static void test_toggles(void)
 {
 	int i;
 
-	for (i = 0; i < NR_TOGGLES; i++) {
+	for (i = 0; i < nr_toggles; i++) {
 		inhibit(true);
 		if (i % 10 == 0)
 			wait_for_ipis();
 		inhibit(false);
 		if (i % 10 == 5)
+			wait_for_ipis();
+	}
+}
+
+/* The APIC of vCPU 2 leaves and returns, those of the others stay. */
+static void test_relocations(void)
+{
+	struct kvm_sregs sregs;
+	uint64_t home;
+	int i;
+
+	vcpu_sregs_get(vcpus[2], &sregs);
+	home = sregs.apic_base;
+	for (i = 0; i < NR_RELOCATIONS; i++) {
+		sregs.apic_base = i % 2 ? home : RELOCATED_GPA | MSR_IA32_APICBASE_ENABLE;
+		vcpu_sregs_set(vcpus[2], &sregs);
+		if (i % 10 < 2)
 			wait_for_ipis();
 	}
 }
@@ -324,16 +347,35 @@ static void *find_page(void)
 	return page;
 }
 
-/* Take the page away: KVM has to map another one, and to tell the CPU. */
+/* Let the kernel move pages around, if it can. */
+static void compact_memory(void)
+{
+	int fd = open("/proc/sys/vm/compact_memory", O_WRONLY);
+
+	if (fd < 0)
+		return;
+	TEST_ASSERT(write(fd, "1", 1) == 1, "Can't compact memory");
+	close(fd);
+}
+
+/*
+ * Take the page away, or only its mapping: KVM has to map what is there then, and
+ * to tell the CPU.
+ */
 static void test_moves(void)
 {
+	static const int advice[] = {
+		MADV_DONTNEED, MADV_REMOVE, MADV_MERGEABLE, MADV_UNMERGEABLE,
+	};
 	void *page = find_page();
 	int i;
 
 	TEST_ASSERT(page || !apicv, "No APIC-access page");
 	for (i = 0; page && i < NR_MOVES; i++) {
-		TEST_ASSERT(!madvise(page, 4096, i % 2 ? MADV_REMOVE : MADV_DONTNEED),
+		TEST_ASSERT(!madvise(page, 4096, advice[i % ARRAY_SIZE(advice)]),
 			    "madvise() failed");
+		if (i % 10 == 0)
+			compact_memory();
 		wait_for_ipis();
 	}
 }
@@ -364,9 +406,12 @@ static void test_x2apic(void)
 	ASSERT_EQ(vm_stat("apic_access_map"), map);
 }
 
-int main(void)
+int main(int argc, char *argv[])
 {
 	int i;
+
+	if (argc > 1)
+		nr_toggles = atoi(argv[1]);
 
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_SET_GUEST_DEBUG2));
 	TEST_REQUIRE(sysconf(_SC_NPROCESSORS_ONLN) >= 2);
@@ -390,7 +435,9 @@ int main(void)
 	test_fast_path();
 	test_zaps();
 	under_storm(test_toggles);
+	pr_info("%d toggles, %lu IPIs\n", nr_toggles, host_sent[0] + host_sent[1]);
 	under_storm(test_moves);
+	under_storm(test_relocations);
 	test_fast_path();
 	if (!apicv || (is_amd_cpu() && !has_x2avic()))
 		test_x2apic();

@@ -5,6 +5,7 @@
  *
  * vCPU 0 does what it's told, vCPU 1 is relocated by userspace, and doesn't run.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "apicv.h"
@@ -14,8 +15,10 @@
 
 #define RELOCATED_GPA	0xfef00000ull
 #define IPI_VECTOR	0x61
+#define HIGH_VECTOR	0x71
 #define NR_READS	100
 #define NR_LOOPS	50
+#define NR_REBOOTS	20
 #define SLOT		10
 
 /* Ticks of the TSC within which an IPI has to arrive: a cap, not a delay. */
@@ -32,6 +35,10 @@ enum command {
 	READ_PAGE,
 	/* Send INIT to vCPU 1. */
 	SEND_INIT,
+	/* Send itself an interrupt, and another one that has to wait for its EOI. */
+	NESTED_IPI,
+	/* Leave the base, use x2APIC mode, and accept no interrupts. */
+	MESS_UP,
 };
 
 /* Shared with the guest. */
@@ -42,7 +49,7 @@ static volatile struct {
 } shared;
 
 static volatile typeof(shared) *host;
-static volatile uint64_t received;
+static volatile uint64_t received, high_received;
 
 static uint64_t apic_gpa(void)
 {
@@ -58,6 +65,37 @@ static void ipi_handler(struct ex_regs *regs)
 {
 	received++;
 	write_reg(APIC_EOI, 0);
+}
+
+/* Exits before its EOI. */
+static void high_handler(struct ex_regs *regs)
+{
+	high_received++;
+	write_reg(APIC_ICR, APIC_DEST_SELF | APIC_DM_FIXED | IPI_VECTOR);
+	GUEST_SYNC(0);
+	GUEST_ASSERT_EQ(received, 0);
+	write_reg(APIC_EOI, 0);
+}
+
+static void nested_ipi(void)
+{
+	uint64_t expected = high_received + 1, start = rdtsc();
+
+	received = 0;
+	write_reg(APIC_ICR, APIC_DEST_SELF | APIC_DM_FIXED | HIGH_VECTOR);
+	while (!received && rdtsc() - start < PATIENCE)
+		cpu_relax();
+	GUEST_ASSERT_EQ(received, 1);
+	GUEST_ASSERT_EQ(high_received, expected);
+}
+
+static void mess_up(void)
+{
+	uint64_t base = rdmsr(MSR_IA32_APICBASE) & ~0xffffff000ull;
+
+	wrmsr(MSR_IA32_APICBASE, base | RELOCATED_GPA);
+	x2apic_enable();
+	x2apic_write_reg(APIC_TASKPRI, 0xf0);
 }
 
 static void read_tpr(void)
@@ -110,6 +148,12 @@ static void guest_code(void)
 		case SEND_INIT:
 			send_init();
 			break;
+		case NESTED_IPI:
+			nested_ipi();
+			break;
+		case MESS_UP:
+			mess_up();
+			break;
 		}
 	}
 }
@@ -117,6 +161,20 @@ static void guest_code(void)
 static struct kvm_vcpu *vcpu, *other;
 static struct kvm_vm *vm;
 static bool apicv;
+
+/* A VM for up to @nr_vcpus, with vCPU 0. */
+static void create_vm(int nr_vcpus)
+{
+	vm = vm_create(nr_vcpus);
+	vcpu = vm_vcpu_add(vm, 0, guest_code);
+	virt_pg_map(vm, APIC_DEFAULT_GPA, APIC_DEFAULT_GPA);
+	virt_pg_map(vm, RELOCATED_GPA, RELOCATED_GPA);
+	vm_init_descriptor_tables(vm);
+	vcpu_init_descriptor_tables(vcpu);
+	vm_install_exception_handler(vm, IPI_VECTOR, ipi_handler);
+	vm_install_exception_handler(vm, HIGH_VECTOR, high_handler);
+	host = addr_gva2hva(vm, (vm_vaddr_t)&shared);
+}
 
 /* Let the guest run until it waits for a command, or exits for MMIO. */
 static void run(void)
@@ -317,6 +375,93 @@ static uint64_t nr_inhibits(void)
 	return vm_get_stat(vm, "apic_base_inhibit");
 }
 
+/* A reboot, as a VMM does it: everything as it was when the vCPU was created. */
+static void reset_vcpu(struct kvm_regs *regs, struct kvm_sregs *sregs,
+		       struct kvm_lapic_state *lapic, bool lapic_first)
+{
+	if (lapic_first)
+		vcpu_ioctl(vcpu, KVM_SET_LAPIC, lapic);
+	vcpu_sregs_set(vcpu, sregs);
+	if (!lapic_first)
+		vcpu_ioctl(vcpu, KVM_SET_LAPIC, lapic);
+	vcpu_regs_set(vcpu, regs);
+}
+
+/* With AVIC, what once was in x2APIC mode may get no APIC-access page anymore. */
+static void test_reboots(void)
+{
+	struct kvm_lapic_state lapic;
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+	int i;
+
+	create_vm(1);
+	vcpu_regs_get(vcpu, &regs);
+	vcpu_sregs_get(vcpu, &sregs);
+	vcpu_ioctl(vcpu, KVM_GET_LAPIC, &lapic);
+
+	for (i = 0; i < NR_REBOOTS; i++) {
+		run();
+		if (is_intel_cpu())
+			expect_active(true);
+		command(SELF_IPI, 0);
+		command(WRITE_BASE, AWAY);
+		expect_active(false);
+		if (i % 2)
+			command(MESS_UP, 0);
+		reset_vcpu(&regs, &sregs, &lapic, i % 4 < 2);
+	}
+	kvm_vm_free(vm);
+}
+
+/* Let @vcpu go on in another VM, with an interrupt in service and one pending. */
+static void migrate(bool lapic_first)
+{
+	struct kvm_lapic_state lapic;
+	struct kvm_x86_state *state;
+
+	state = vcpu_save_state(vcpu);
+	vcpu_ioctl(vcpu, KVM_GET_LAPIC, &lapic);
+	kvm_vm_release(vm);
+	vcpu = vm_recreate_with_one_vcpu(vm);
+
+	if (lapic_first)
+		vcpu_ioctl(vcpu, KVM_SET_LAPIC, &lapic);
+	vcpu_load_state(vcpu, state);
+	if (!lapic_first)
+		vcpu_ioctl(vcpu, KVM_SET_LAPIC, &lapic);
+	kvm_x86_state_cleanup(state);
+}
+
+static void test_migration(uint64_t base, bool lapic_first)
+{
+	create_vm(1);
+	run();
+	command(WRITE_BASE, base);
+	expect_active(base == HOME);
+
+	/* In the middle of it, the handler exits. */
+	command(NESTED_IPI, 0);
+	migrate(lapic_first);
+	run();
+	ASSERT_EQ(*(uint64_t *)addr_gva2hva(vm, (vm_vaddr_t)&received), 1);
+	ASSERT_EQ(*(uint64_t *)addr_gva2hva(vm, (vm_vaddr_t)&high_received), 1);
+
+	expect_active(base == HOME);
+	ASSERT_EQ(nr_inhibits(), apicv && base != HOME);
+	command(WRITE_BASE, HOME);
+	expect_active(true);
+	kvm_vm_free(vm);
+}
+
+static void test_migrations(void)
+{
+	int i;
+
+	for (i = 0; i < 4; i++)
+		test_migration(i & 1 ? AWAY : HOME, i & 2);
+}
+
 static void test_stats(void)
 {
 	uint64_t before = nr_inhibits();
@@ -336,16 +481,8 @@ int main(void)
 	apicv = kvm_has_apicv();
 	pr_info("APICv is %s\n", apicv ? "on" : "off: nothing to inhibit");
 
-	vm = vm_create(3);
-	vcpu = vm_vcpu_add(vm, 0, guest_code);
+	create_vm(3);
 	other = vm_vcpu_add(vm, 1, guest_code);
-	virt_pg_map(vm, APIC_DEFAULT_GPA, APIC_DEFAULT_GPA);
-	virt_pg_map(vm, RELOCATED_GPA, RELOCATED_GPA);
-	vm_init_descriptor_tables(vm);
-	vcpu_init_descriptor_tables(vcpu);
-	vm_install_exception_handler(vm, IPI_VECTOR, ipi_handler);
-	host = addr_gva2hva(vm, (vm_vaddr_t)&shared);
-
 	run();
 	expect_active(true);
 	test_guest_relocates();
@@ -356,7 +493,9 @@ int main(void)
 	test_init();
 	test_stats();
 	test_new_vcpu();
-
 	kvm_vm_free(vm);
+
+	test_reboots();
+	test_migrations();
 	return 0;
 }

@@ -29,9 +29,13 @@
 
 /* IPIs of one exchange: more than there are exits for other reasons. */
 #define NR_IPIS		100
+#define NR_BLOCKED	25
 
 /* Ticks of the TSC within which an IPI has to arrive: a cap, not a delay. */
 #define PATIENCE	20000000000ull
+
+/* Ticks of the TSC that a target needs to halt and to be blocked. */
+#define TIME_TO_BLOCK	20000
 
 /* A preempted target gets its IPIs one time slice at a time. */
 #define NR_PREEMPTED	5
@@ -39,7 +43,7 @@
 enum command {
 	CMD_ENABLE_XAPIC,
 	CMD_ENABLE_X2APIC,
-	/* Send @n IPIs to @dest, each after @target has received the last. */
+	/* Send @n IPIs to @dest, each @delay after @target has received the last. */
 	CMD_SEND,
 	/* Send @n IPIs to @dest, and don't wait for anything. */
 	CMD_SEND_BLIND,
@@ -57,7 +61,7 @@ enum command {
 /* Shared with the guest: READ_ONCE() what changes during a command. */
 struct vcpu_state {
 	enum command cmd;
-	uint64_t dest, n;
+	uint64_t dest, n, delay;
 	int target;
 	bool receiving;
 	uint64_t received;
@@ -124,6 +128,8 @@ static void guest_send(struct vcpu_state *s)
 
 	for (i = 0; i < s->n; i++) {
 		received = READ_ONCE(target->received);
+		for (tsc = rdtsc(); rdtsc() - tsc < s->delay;)
+			cpu_relax();
 		send_ipi(s);
 		tsc = rdtsc();
 		while (READ_ONCE(target->received) == received && rdtsc() - tsc < PATIENCE)
@@ -288,6 +294,8 @@ static int add_vcpu(uint32_t id, bool x2apic)
 static void create_vm(int max_ids)
 {
 	vm = __vm_create(VM_MODE_DEFAULT, MAX_VCPUS, 0);
+	/* A vCPU that halts is blocked, and not polled first. */
+	vm_enable_cap(vm, KVM_CAP_HALT_POLL, 0);
 	if (max_ids)
 		vm_enable_cap(vm, KVM_CAP_MAX_VCPU_ID, max_ids);
 	virt_pg_map(vm, APIC_DEFAULT_GPA, APIC_DEFAULT_GPA);
@@ -348,6 +356,7 @@ static void exchange(const char *what, int from, int to, uint64_t dest, uint64_t
 		sched_yield();
 
 	exits = vcpu_get_stat(vcpus[from], "exits");
+	state[from].delay = receive == CMD_RECEIVE_HALT ? TIME_TO_BLOCK : 0;
 	begin(from, CMD_SEND, dest, nr_ipis, to);
 	end(from);
 	exits = vcpu_get_stat(vcpus[from], "exits") - exits;
@@ -364,6 +373,17 @@ static void exchange(const char *what, int from, int to, uint64_t dest, uint64_t
 static void exchange_spin(const char *what, int from, int to, uint64_t dest, enum exits expected)
 {
 	exchange(what, from, to, dest, NR_IPIS, CMD_RECEIVE_SPIN, expected);
+}
+
+/* Each IPI finds its target blocked, give or take a few. */
+static void exchange_blocked(int from, int to, uint64_t dest)
+{
+	uint64_t halts = vcpu_get_stat(vcpus[to], "halt_exits");
+
+	exchange("blocked", from, to, dest, NR_BLOCKED, CMD_RECEIVE_HALT, DONT_CARE);
+	halts = vcpu_get_stat(vcpus[to], "halt_exits") - halts;
+	TEST_ASSERT(halts > NR_BLOCKED / 2, "vCPU %u was blocked %lu times for %d IPIs",
+		    vcpus[to]->id, halts, NR_BLOCKED);
 }
 
 /* Send IPIs to an ID that nobody has, or too many. */
@@ -432,8 +452,7 @@ static void test_pairs(bool x2apic, const uint32_t *ids, int nr_ids, int max_ids
 			/* Without memory for a larger table IPIs have to exit. */
 			expected = ids[to] < table_ids() ? NONE : ALL;
 			exchange_spin("pairs", from, to, ids[to], expected);
-			exchange("blocked", from, to, ids[to], NR_IPIS / 4, CMD_RECEIVE_HALT,
-				 DONT_CARE);
+			exchange_blocked(from, to, ids[to]);
 		}
 	}
 	send_to_nobody("nobody", 0, ids[nr_ids - 1] == 7 ? 8 : 7);

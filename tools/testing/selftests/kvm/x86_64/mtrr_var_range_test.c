@@ -34,7 +34,7 @@
 #define TAINT_WARN		BIT_ULL(9)
 #define TYPE_UC			0
 #define TYPE_WT			4
-#define TYPE_WB			6
+#define TYPE_WP			5
 
 #define RANGE_SIZE		BIT_ULL(21)
 #define MEM_SLOT		10
@@ -362,7 +362,7 @@ static void test_mask_with_hole(void)
 
 static void test_mtrrs_disabled(void)
 {
-	guest_wrmsr(MTRR_DEF_TYPE, TYPE_WB);
+	guest_wrmsr(MTRR_DEF_TYPE, TYPE_WP);
 	touch_all();
 
 	mtrr_set(2, RANGE_A, RANGE_SIZE, TYPE_UC);
@@ -371,7 +371,7 @@ static void test_mtrrs_disabled(void)
 	EXPECT_MAPPED(RANGE_B, RANGE_SIZE);
 	EXPECT_MAPPED(RANGE_C, RANGE_SIZE);
 
-	guest_wrmsr(MTRR_DEF_TYPE, MTRR_DEF_TYPE_E | TYPE_WB);
+	guest_wrmsr(MTRR_DEF_TYPE, MTRR_DEF_TYPE_E | TYPE_WP);
 	if (!is_intel_cpu())
 		return;
 
@@ -448,7 +448,7 @@ int main(int argc, char *argv[])
 	if (!is_intel_cpu())
 		ksft_print_msg("no EPT, i.e. nothing that has to be unmapped\n");
 
-	guest_wrmsr(MTRR_DEF_TYPE, MTRR_DEF_TYPE_E | TYPE_WB);
+	guest_wrmsr(MTRR_DEF_TYPE, MTRR_DEF_TYPE_E | TYPE_WP);
 	for (i = 0; i < ARRAY_SIZE(tests); i++)
 		run_test(i);
 

@@ -7,7 +7,7 @@
  * vCPU wishes for when the SPTE is installed.  Without non-coherent DMA the type
  * is WB, and the guest's PAT is ignored.  What is unmapped is observed by
  * touching memory again and counting the faults that KVM fixes, and the types
- * by tracing the SPTEs that KVM installs.
+ * by tracing the SPTEs that KVM installs, or rewrites in place.
  *
  * What has the right type had better stay mapped: a vCPU that programs what other
  * vCPUs have programmed before unmaps nothing.
@@ -144,11 +144,16 @@ static void run_guest(enum guest_op op)
 	}
 }
 
-static void guest_write_def_type(uint64_t val)
+static void guest_wrmsr(uint32_t msr, uint64_t val)
 {
-	cmd.msr = MTRR_DEF_TYPE;
+	cmd.msr = msr;
 	cmd.val = val;
 	run_guest(OP_WRMSR);
+}
+
+static void guest_write_def_type(uint64_t val)
+{
+	guest_wrmsr(MTRR_DEF_TYPE, val);
 }
 
 /* Touch memory in the guest, and return the number of pages KVM had to map. */
@@ -174,6 +179,9 @@ static void write_file(const char *path, const char *text)
 
 static void start_trace(void)
 {
+	if (!is_intel_cpu())
+		return;
+
 	write_file(TRACING "trace", "\n");
 	write_file(TRACE_EVENT, "1");
 }
@@ -186,6 +194,9 @@ static void stop_trace(unsigned long long *sptes)
 	char line[512], *event;
 	int level, as_id;
 	FILE *f;
+
+	if (!is_intel_cpu())
+		return;
 
 	write_file(TRACE_EVENT, "0");
 
@@ -250,6 +261,41 @@ static void expect_all_unmapped(const char *func, int line)
 
 #define EXPECT_ALL_UNMAPPED()	expect_all_unmapped(__func__, __LINE__)
 
+static uint64_t flushes;
+
+/* The type of what is mapped now is about to change. */
+static void begin_change(void)
+{
+	touch();
+	flushes = vm_get_stat(vm, "remote_tlb_flush_requests");
+	start_trace();
+}
+
+/*
+ * All mappings have changed to this type, and to nothing else, or not at all if
+ * there are no memory types.
+ */
+static void expect_changed(const char *func, int line, int type, bool ipat)
+{
+	unsigned long long sptes[NR_PAGES] = {};
+	uint64_t nr = touch();
+	int changed;
+
+	stop_trace(sptes);
+	if (!is_intel_cpu()) {
+		EXPECT(!nr, "line %d: %lu faults without memory types", line, nr);
+		return;
+	}
+
+	changed = count_type(sptes, type, ipat);
+	EXPECT(changed == NR_PAGES, "%s:%d: %d pages have changed to type %d",
+	       func, line, changed, type);
+	EXPECT(vm_get_stat(vm, "remote_tlb_flush_requests") > flushes,
+	       "%s:%d: TLBs have not been flushed", func, line);
+}
+
+#define EXPECT_CHANGED(type, ipat)	expect_changed(__func__, __LINE__, type, ipat)
+
 static void test_dma_starts(void)
 {
 	noncoherent_dma_stop(dma);
@@ -270,11 +316,14 @@ static void test_dma_stops(void)
 static void test_mtrrs_enabled(void)
 {
 	guest_write_def_type(TYPE_WB);
-	touch();
+	begin_change();
 	guest_write_def_type(MTRR_DEF_TYPE_E | TYPE_WB);
-	EXPECT_ALL_UNMAPPED();
+	EXPECT_CHANGED(TYPE_WB, false);
+
+	begin_change();
 	guest_write_def_type(TYPE_WB);
-	EXPECT_ALL_UNMAPPED();
+	EXPECT_CHANGED(TYPE_UC, false);
+
 	guest_write_def_type(MTRR_DEF_TYPE_E | TYPE_WB);
 	touch();
 }
@@ -301,11 +350,12 @@ static void test_cd_no_quirk(void)
 {
 	vm_enable_cap(vm, KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_CD_NW_CLEARED);
 
-	touch();
+	begin_change();
 	run_guest(OP_SET_CD);
-	EXPECT_ALL_UNMAPPED();
+	EXPECT_CHANGED(TYPE_UC, true);
+	begin_change();
 	run_guest(OP_CLEAR_CD);
-	EXPECT_ALL_UNMAPPED();
+	EXPECT_CHANGED(TYPE_WB, false);
 
 	vm_enable_cap(vm, KVM_CAP_DISABLE_QUIRKS2, 0);
 }
@@ -327,24 +377,20 @@ static void test_cd_quirk(void)
 {
 	uint64_t mask = GENMASK_ULL(vm->pa_bits - 1, 12) & ~(NR_PAGES * 4096ull - 1);
 
-	cmd.msr = MTRR_BASE0;
-	cmd.val = MEM_GPA | TYPE_UC;
-	run_guest(OP_WRMSR);
-	cmd.msr = MTRR_MASK0;
-	cmd.val = mask | MTRR_MASK_VALID;
-	run_guest(OP_WRMSR);
-	EXPECT_ALL_UNMAPPED();
+	guest_wrmsr(MTRR_BASE0, MEM_GPA | TYPE_UC);
+	begin_change();
+	guest_wrmsr(MTRR_MASK0, mask | MTRR_MASK_VALID);
+	EXPECT_CHANGED(TYPE_UC, false);
 
 	madvise(addr_gpa2hva(vm, MEM_GPA), NR_PAGES * 4096, MADV_DONTNEED);
 	run_guest(OP_SET_CD);
-	touch();
+	begin_change();
 	run_guest(OP_CLEAR_CD);
-	EXPECT_ALL_UNMAPPED();
+	EXPECT_CHANGED(TYPE_UC, false);
 
-	cmd.msr = MTRR_MASK0;
-	cmd.val = 0;
-	run_guest(OP_WRMSR);
-	EXPECT_ALL_UNMAPPED();
+	begin_change();
+	guest_wrmsr(MTRR_MASK0, 0);
+	EXPECT_CHANGED(TYPE_WB, false);
 }
 
 /* The same MTRRs once more, as after kexec. */
@@ -362,29 +408,58 @@ static void test_same_mtrrs(void)
 	EXPECT(!nr, "%lu faults although nothing has changed", nr);
 }
 
-static void set_cd_by_userspace(bool cd)
+static void set_cd_by_userspace(struct kvm_vcpu *v, bool cd)
 {
 	struct kvm_sregs sregs;
 
-	vcpu_sregs_get(vcpu, &sregs);
+	vcpu_sregs_get(v, &sregs);
 	sregs.cr0 = cd ? sregs.cr0 | CR0_CD : sregs.cr0 & ~CR0_CD;
-	vcpu_sregs_set(vcpu, &sregs);
+	vcpu_sregs_set(v, &sregs);
+}
+
+/* What VMMs do on reset, as far as memory types are concerned. */
+static void reset_by_userspace(struct kvm_vcpu *v)
+{
+	set_cd_by_userspace(v, true);
+	vcpu_set_msr(v, MTRR_DEF_TYPE, 0);
+}
+
+/* The guest reboots, and programs the same MTRRs. */
+static void test_reboot(void)
+{
+	uint64_t nr;
+
+	touch();
+	reset_by_userspace(vcpu);
+	guest_write_def_type(MTRR_DEF_TYPE_E | TYPE_WB);
+	run_guest(OP_CLEAR_CD);
+	nr = touch();
+	EXPECT(!nr, "%lu faults although nothing has changed", nr);
 }
 
 static void test_cd_sregs(void)
 {
 	vm_enable_cap(vm, KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_CD_NW_CLEARED);
 
-	touch();
-	set_cd_by_userspace(true);
-	EXPECT_ALL_UNMAPPED();
-	set_cd_by_userspace(false);
-	EXPECT_ALL_UNMAPPED();
+	begin_change();
+	set_cd_by_userspace(vcpu, true);
+	EXPECT_CHANGED(TYPE_UC, true);
+	begin_change();
+	set_cd_by_userspace(vcpu, false);
+	EXPECT_CHANGED(TYPE_WB, false);
 
 	vm_enable_cap(vm, KVM_CAP_DISABLE_QUIRKS2, 0);
 }
 
+/* How vCPUs that run concurrently differ from what Linux does at boot. */
+struct many {
+	bool quirk_off;
+	bool resets;
+	bool dma_toggles;
+};
+
 static pthread_barrier_t round_barrier;
+static const struct many *many;
 
 static uint8_t type_of_round(int round)
 {
@@ -395,81 +470,183 @@ static uint8_t type_of_round(int round)
  * Program what is asked for in this round as Linux does, and touch memory all
  * along, i.e. have it mapped with types that are wrong in the end, too.
  */
+static void guest_program(int round, uint64_t mask)
+{
+	guest_touch();
+	guest_set_cr0(get_cr0() | CR0_CD);
+	guest_touch();
+	wrmsr(MTRR_DEF_TYPE, TYPE_WB);
+	wrmsr(MTRR_BASE0, MEM_GPA | type_of_round(round));
+	wrmsr(MTRR_MASK0, mask);
+	wrmsr(MTRR_DEF_TYPE, MTRR_DEF_TYPE_E | TYPE_WB);
+	guest_touch();
+	guest_set_cr0(get_cr0() & ~CR0_CD);
+	guest_touch();
+}
+
 static void guest_rounds(uint64_t mask)
 {
 	int round;
 
 	for (round = 0; round < NR_ROUNDS; round++) {
-		guest_touch();
-		guest_set_cr0(get_cr0() | CR0_CD);
-		guest_touch();
-		wrmsr(MTRR_DEF_TYPE, TYPE_WB);
-		wrmsr(MTRR_BASE0, MEM_GPA | type_of_round(round));
-		wrmsr(MTRR_MASK0, mask);
-		wrmsr(MTRR_DEF_TYPE, MTRR_DEF_TYPE_E | TYPE_WB);
-		guest_touch();
-		guest_set_cr0(get_cr0() & ~CR0_CD);
+		guest_program(round, mask);
+		GUEST_SYNC(round);
 		guest_touch();
 		GUEST_SYNC(round);
 	}
 	GUEST_DONE();
 }
 
+static uint64_t mem_mask(struct kvm_vm *v)
+{
+	return (GENMASK_ULL(v->pa_bits - 1, 12) & ~(NR_PAGES * 4096ull - 1)) |
+	       MTRR_MASK_VALID;
+}
+
+static void run_to_sync(struct kvm_vcpu *v, int round)
+{
+	struct ucall uc;
+
+	vcpu_run(v);
+	TEST_ASSERT(get_ucall(v, &uc) == UCALL_SYNC && uc.args[1] == round,
+		    "Unexpected exit, reason %u", v->run->exit_reason);
+}
+
+/* All program their MTRRs, meet while the VM is put in order, and touch memory. */
 static void *run_rounds(void *arg)
 {
 	struct kvm_vcpu *v = arg;
-	struct ucall uc;
 	int round;
 
 	for (round = 0; round < NR_ROUNDS; round++) {
 		pthread_barrier_wait(&round_barrier);
-		vcpu_run(v);
-		TEST_ASSERT(get_ucall(v, &uc) == UCALL_SYNC && uc.args[1] == round,
-			    "Unexpected exit, reason %u", v->run->exit_reason);
+		if (many->resets)
+			reset_by_userspace(v);
+		run_to_sync(v, round);
+		pthread_barrier_wait(&round_barrier);
+		pthread_barrier_wait(&round_barrier);
+		run_to_sync(v, round);
 		pthread_barrier_wait(&round_barrier);
 	}
 	return NULL;
 }
 
+static struct kvm_vm *make_many(struct kvm_vcpu *vcpus[], int nr)
+{
+	struct kvm_vm *v = vm_create_with_vcpus(nr, guest_rounds, vcpus);
+	int i;
+
+	vm_userspace_mem_region_add(v, VM_MEM_SRC_ANONYMOUS, MEM_GPA, MEM_SLOT,
+				    NR_PAGES, 0);
+	virt_map(v, MEM_GPA, MEM_GPA, NR_PAGES);
+	for (i = 0; i < nr; i++)
+		vcpu_args_set(vcpus[i], 1, mem_mask(v));
+
+	noncoherent_dma_stop(dma);
+	noncoherent_dma_start(dma, v);
+	return v;
+}
+
+static void free_many(struct kvm_vm *v)
+{
+	noncoherent_dma_stop(dma);
+	noncoherent_dma_start(dma, vm);
+	kvm_vm_free(v);
+}
+
 /* When all have programmed the same, that's what has to be mapped. */
-static void test_many_vcpus(void)
+static void run_round(struct kvm_vm *v, int round)
 {
 	unsigned long long sptes[NR_PAGES] = {};
+	int i, nr;
+
+	start_trace();
+	pthread_barrier_wait(&round_barrier);
+	for (i = 0; many->dma_toggles && i < 8; i++) {
+		noncoherent_dma_stop(dma);
+		noncoherent_dma_start(dma, v);
+	}
+	pthread_barrier_wait(&round_barrier);
+	pthread_barrier_wait(&round_barrier);
+	pthread_barrier_wait(&round_barrier);
+	stop_trace(sptes);
+
+	nr = count_type(sptes, type_of_round(round), false);
+	EXPECT(nr == NR_PAGES, "%d pages are mapped with the type of round %d",
+	       nr, round);
+}
+
+static void run_many(const struct many *how)
+{
 	struct kvm_vcpu *vcpus[NR_VCPUS];
 	pthread_t threads[NR_VCPUS];
-	struct kvm_vm *many;
-	int i, round, nr;
+	struct kvm_vm *v;
+	int i;
 
-	many = vm_create_with_vcpus(NR_VCPUS, guest_rounds, vcpus);
-	vm_userspace_mem_region_add(many, VM_MEM_SRC_ANONYMOUS, MEM_GPA, MEM_SLOT,
-				    NR_PAGES, 0);
-	virt_map(many, MEM_GPA, MEM_GPA, NR_PAGES);
-	noncoherent_dma_stop(dma);
-	noncoherent_dma_start(dma, many);
+	many = how;
+	v = make_many(vcpus, NR_VCPUS);
+	if (many->quirk_off)
+		vm_enable_cap(v, KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_CD_NW_CLEARED);
 
 	pthread_barrier_init(&round_barrier, NULL, NR_VCPUS + 1);
-	for (i = 0; i < NR_VCPUS; i++) {
-		vcpu_args_set(vcpus[i], 1, (GENMASK_ULL(many->pa_bits - 1, 12) &
-					    ~(NR_PAGES * 4096ull - 1)) | MTRR_MASK_VALID);
+	for (i = 0; i < NR_VCPUS; i++)
 		pthread_create(&threads[i], NULL, run_rounds, vcpus[i]);
-	}
-
-	for (round = 0; round < NR_ROUNDS; round++) {
-		start_trace();
-		pthread_barrier_wait(&round_barrier);
-		pthread_barrier_wait(&round_barrier);
-		stop_trace(sptes);
-		nr = count_type(sptes, type_of_round(round), false);
-		EXPECT(nr == NR_PAGES, "%d pages are mapped with the type of round %d",
-		       nr, round);
-	}
-
+	for (i = 0; i < NR_ROUNDS; i++)
+		run_round(v, i);
 	for (i = 0; i < NR_VCPUS; i++)
 		pthread_join(threads[i], NULL);
 	pthread_barrier_destroy(&round_barrier);
-	noncoherent_dma_stop(dma);
-	noncoherent_dma_start(dma, vm);
-	kvm_vm_free(many);
+	free_many(v);
+}
+
+static void test_many_vcpus(void)
+{
+	run_many(&(struct many) {});
+}
+
+static void test_many_vcpus_no_quirk(void)
+{
+	run_many(&(struct many) { .quirk_off = true });
+}
+
+static void test_many_vcpus_reset(void)
+{
+	run_many(&(struct many) { .resets = true });
+}
+
+static void test_many_vcpus_dma(void)
+{
+	run_many(&(struct many) { .dma_toggles = true });
+}
+
+/* A vCPU comes that programs what the other one has programmed before. */
+static void test_hotplug(void)
+{
+	unsigned long long sptes[NR_PAGES] = {};
+	struct kvm_vcpu *vcpus[2];
+	struct kvm_vm *v;
+	uint64_t before;
+	int i, nr = 0;
+
+	v = make_many(vcpus, 1);
+	run_to_sync(vcpus[0], 0);
+
+	vcpus[1] = vm_vcpu_add(v, 1, guest_rounds);
+	vcpu_args_set(vcpus[1], 1, mem_mask(v));
+	reset_by_userspace(vcpus[1]);
+	start_trace();
+	run_to_sync(vcpus[1], 0);
+	stop_trace(sptes);
+
+	for (i = 0; i < NR_PAGES; i++)
+		nr += !!sptes[i];
+	EXPECT(!nr, "%d mappings have changed although their type hasn't", nr);
+
+	before = vcpu_get_stat(vcpus[0], "pf_fixed");
+	run_to_sync(vcpus[0], 0);
+	EXPECT(vcpu_get_stat(vcpus[0], "pf_fixed") == before,
+	       "a vCPU has unmapped what another one uses");
+	free_many(v);
 }
 
 static const struct {
@@ -484,10 +661,15 @@ static const struct {
 	{ "CR0.CD without the quirk, KVM_SET_SREGS", test_cd_sregs },
 	{ "CR0.CD with the quirk", test_cd_quirk },
 	{ "the same MTRRs again", test_same_mtrrs },
+	{ "the same MTRRs after reboot", test_reboot },
 	{ "type with MTRRs", test_type_of_mtrrs, true },
 	{ "type with CR0.CD and the quirk", test_type_of_cd_quirk, true },
 	{ "type with CR0.CD without the quirk", test_type_of_cd_no_quirk, true },
 	{ "many vCPUs at once", test_many_vcpus, true },
+	{ "many vCPUs at once, without the quirk", test_many_vcpus_no_quirk, true },
+	{ "many vCPUs at once, reset each time", test_many_vcpus_reset, true },
+	{ "many vCPUs at once, DMA starts and stops", test_many_vcpus_dma, true },
+	{ "a vCPU is hot-plugged", test_hotplug, true },
 };
 
 static void run_test(int i)

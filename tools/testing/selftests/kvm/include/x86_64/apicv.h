@@ -38,4 +38,30 @@ static inline void apicv_inhibit(struct kvm_vcpu *vcpu, bool inhibit)
 	vcpu_guest_debug_set(vcpu, &debug);
 }
 
+/*
+ * Expect APICv to be inhibited for @reasons, by name and separated by spaces, or
+ * not to be if there are none.  KVM tells that in debugfs.
+ */
+void apicv_expect_reasons(struct kvm_vm *vm, const char *reasons);
+
+/* Expect "on" or "off", and the reasons of the vCPU alone, in the same form. */
+void apicv_expect_vcpu(struct kvm_vm *vm, uint32_t vcpu_id, const char *state);
+
+/* Whether @reason is one of them. */
+bool apicv_has_reason(struct kvm_vm *vm, const char *reason);
+
+/* Print all that KVM tells. */
+void apicv_print(struct kvm_vm *vm);
+
+/* What debugfs has for @reason: how often it was set and cleared. */
+void apicv_reason_counts(struct kvm_vm *vm, const char *reason, uint64_t *set,
+			 uint64_t *cleared);
+
+/*
+ * Count the changes of inhibits of all VMs in between, by tracing them, which
+ * unpatched kernels can, too.
+ */
+void apicv_trace_start(void);
+unsigned int apicv_trace_stop(void);
+
 #endif /* SELFTEST_KVM_APICV_H */

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _ASM_X86_KVM_APICV_H
+#define _ASM_X86_KVM_APICV_H
+
+/**
+ * enum kvm_apicv_inhibit - Reasons not to use APICv or AVIC
+ *
+ * Each has three sentences: what it is, who sets it, how to avoid it.
+ *
+ * @APICV_INHIBIT_REASON_DISABLE:
+ *	APIC virtualization is off on this host.
+ *	Set by a module parameter, or because the CPU doesn't have it.
+ *	Load kvm_intel with enable_apicv=1 or kvm_amd with avic=1.
+ * @APICV_INHIBIT_REASON_HYPERV:
+ *	The guest uses AutoEOI of Hyper-V's SynIC.
+ *	Set by a guest's write to an SINT MSR.
+ *	Tell the guest that AutoEOI is deprecated, by way of CPUID (QEMU: hv-avic).
+ * @APICV_INHIBIT_REASON_ABSENT:
+ *	The VM has no local APIC in the kernel.
+ *	Set until a VMM creates the irqchip.
+ *	Use KVM_CREATE_IRQCHIP or KVM_CAP_SPLIT_IRQCHIP (QEMU: kernel-irqchip=on).
+ * @APICV_INHIBIT_REASON_BLOCKIRQ:
+ *	A debugger keeps interrupts away from a vCPU.
+ *	Set by KVM_SET_GUEST_DEBUG with KVM_GUESTDBG_BLOCKIRQ.
+ *	Don't single-step with interrupts blocked.
+ * @APICV_INHIBIT_REASON_APIC_ID_MODIFIED:
+ *	An xAPIC ID isn't the ID of its vCPU.
+ *	Set by a guest's write to the ID register, or by KVM_SET_LAPIC.
+ *	Write the ID back.
+ * @APICV_INHIBIT_REASON_APIC_BASE_MODIFIED:
+ *	An enabled APIC isn't at its default base.
+ *	Set by a guest's or a VMM's write to IA32_APICBASE.
+ *	Move it back.
+ * @APICV_INHIBIT_REASON_NESTED:
+ *	A vCPU runs a nested guest: peers can't signal it by way of a doorbell.
+ *	Set for that vCPU alone, by its VMRUN.
+ *	None, it's gone as soon as the nested guest exits.
+ * @APICV_INHIBIT_REASON_IRQWIN:
+ *	A vCPU waits until it can take an ExtINT, which AVIC can't virtualize.
+ *	Set by interrupts that come through the PIC.
+ *	Use the APIC and the I/O APIC; it's gone shortly after the last ExtINT.
+ * @APICV_INHIBIT_REASON_PIT_REINJ:
+ *	The PIT has to see the EOIs of its interrupts, in order to catch up.
+ *	Set by KVM_CREATE_PIT2, as reinjection is the default.
+ *	Use KVM_REINJECT_CONTROL or no PIT (QEMU: kernel-irqchip=split).
+ * @APICV_INHIBIT_REASON_SEV:
+ *	The guest's memory is encrypted.
+ *	Set by KVM_SEV_INIT and KVM_SEV_ES_INIT.
+ *	None.
+ * @APICV_INHIBIT_REASON_PHYSICAL_ID_ALIASED:
+ *	Several APICs have the same physical ID.
+ *	Set by a guest or a VMM that changes IDs, or in xAPIC mode by a vCPU ID above 255.
+ *	Use x2APIC mode; use KVM_X2APIC_API_USE_32BIT_IDS (QEMU: intremap=on).
+ * @APICV_INHIBIT_REASON_LOGICAL_ID_ALIASED:
+ *	Logical IDs are shared or have several bits, or APICs are in different modes.
+ *	Set by a guest's writes to LDR, DFR and IA32_APICBASE, or by KVM_SET_LAPIC.
+ *	Give each APIC a logical ID of its own, and switch all of them to x2APIC mode or none.
+ * @APICV_INHIBIT_REASON_PHYSICAL_ID_TOO_BIG:
+ *	The ID of a vCPU is beyond the end of AVIC's table.
+ *	Set by KVM_CREATE_VCPU, with an ID above 254, or above 511 if the CPU has x2AVIC.
+ *	Use smaller IDs.
+ *
+ * The numbers are seen in traces, i.e. have to stay what they are.
+ */
+enum kvm_apicv_inhibit {
+	/* Relevant to both Intel's APICv and AMD's AVIC. */
+	APICV_INHIBIT_REASON_DISABLE,
+	APICV_INHIBIT_REASON_HYPERV,
+	APICV_INHIBIT_REASON_ABSENT,
+	APICV_INHIBIT_REASON_BLOCKIRQ,
+	APICV_INHIBIT_REASON_APIC_ID_MODIFIED,
+	APICV_INHIBIT_REASON_APIC_BASE_MODIFIED,
+
+	/* Relevant to AVIC only. */
+	APICV_INHIBIT_REASON_NESTED,
+	APICV_INHIBIT_REASON_IRQWIN,
+	APICV_INHIBIT_REASON_PIT_REINJ,
+	APICV_INHIBIT_REASON_SEV,
+	APICV_INHIBIT_REASON_PHYSICAL_ID_ALIASED,
+	APICV_INHIBIT_REASON_LOGICAL_ID_ALIASED,
+	APICV_INHIBIT_REASON_PHYSICAL_ID_TOO_BIG,
+
+	NR_APICV_INHIBIT_REASONS
+};
+
+#endif /* _ASM_X86_KVM_APICV_H */

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What KVM says of APICv in debugfs.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "apicv.h"
+
+#define TRACEFS	"/sys/kernel/tracing/"
+#define EVENT	"kvm_apicv_inhibit_changed"
+
+static FILE *apicv_open(struct kvm_vm *vm)
+{
+	char path[128];
+
+	TEST_REQUIRE(!access("/sys/kernel/debug/kvm", F_OK));
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/apicv",
+		 getpid(), vm->fd);
+	return fopen(path, "r");
+}
+
+void apicv_print(struct kvm_vm *vm)
+{
+	FILE *f = apicv_open(vm);
+	char line[512];
+
+	if (!f)
+		return;
+
+	while (fgets(line, sizeof(line), f))
+		fputs(line, stdout);
+	fclose(f);
+}
+
+/* Find the line that starts with @start and return what follows, "" if none. */
+static void apicv_read(struct kvm_vm *vm, const char *start, char *rest, size_t size)
+{
+	FILE *f = apicv_open(vm);
+	char line[512];
+
+	TEST_ASSERT(f, "KVM doesn't tell: %s", strerror(errno));
+
+	*rest = '\0';
+	while (fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!strncmp(line, start, strlen(start))) {
+			snprintf(rest, size, "%s", line + strlen(start));
+			break;
+		}
+	}
+	fclose(f);
+}
+
+void apicv_expect_reasons(struct kvm_vm *vm, const char *reasons)
+{
+	char got[512], want[512];
+
+	snprintf(want, sizeof(want), *reasons ? "off %s" : "on", reasons);
+	apicv_read(vm, "apicv: ", got, sizeof(got));
+	TEST_ASSERT(!strcmp(got, want), "APICv is '%s', expected '%s'", got, want);
+}
+
+void apicv_expect_vcpu(struct kvm_vm *vm, uint32_t vcpu_id, const char *state)
+{
+	char start[32], got[512];
+
+	snprintf(start, sizeof(start), "vcpu %u: ", vcpu_id);
+	apicv_read(vm, start, got, sizeof(got));
+	TEST_ASSERT(!strcmp(got, state), "vCPU %u is '%s', expected '%s'",
+		    vcpu_id, got, state);
+}
+
+bool apicv_has_reason(struct kvm_vm *vm, const char *reason)
+{
+	char got[512], word[64];
+
+	snprintf(word, sizeof(word), " %s", reason);
+	apicv_read(vm, "apicv: ", got, sizeof(got));
+	return strstr(got, word);
+}
+
+void apicv_reason_counts(struct kvm_vm *vm, const char *reason, uint64_t *set,
+			 uint64_t *cleared)
+{
+	char start[64], got[512];
+
+	*set = *cleared = 0;
+	snprintf(start, sizeof(start), "%s ", reason);
+	apicv_read(vm, start, got, sizeof(got));
+	if (*got)
+		TEST_ASSERT(sscanf(got, "%*s %" SCNu64 " %" SCNu64, set, cleared) == 2,
+			    "Not the line of a reason: %s", got);
+}
+
+static void trace_write(const char *name, const char *value)
+{
+	FILE *f = fopen(name, "w");
+
+	TEST_ASSERT(f && fputs(value, f) >= 0, "%s: %s", name, strerror(errno));
+	fclose(f);
+}
+
+void apicv_trace_start(void)
+{
+	TEST_REQUIRE(!access(TRACEFS "events/kvm/" EVENT, F_OK));
+	trace_write(TRACEFS "trace", "");
+	trace_write(TRACEFS "events/kvm/" EVENT "/enable", "1");
+}
+
+unsigned int apicv_trace_stop(void)
+{
+	unsigned int nr_events = 0;
+	char line[512];
+	FILE *f;
+
+	trace_write(TRACEFS "events/kvm/" EVENT "/enable", "0");
+	f = fopen(TRACEFS "trace", "r");
+	TEST_ASSERT(f, "%s: %s", TRACEFS "trace", strerror(errno));
+	while (fgets(line, sizeof(line), f))
+		nr_events += !!strstr(line, EVENT ":");
+	fclose(f);
+	return nr_events;
+}

@@ -1,0 +1,684 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Test the reasons for which APICv and AVIC are inhibited: that each of them is
+ * set and cleared by what it is a reason for, that what the guest's APIC does is
+ * the same with and without it, and that none remains without a cause.
+ *
+ * vCPU 0 does what it's told.  The others are changed by userspace, and don't run.
+ */
+#include <pthread.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "apicv.h"
+#include "hyperv.h"
+#include "kvm_util.h"
+#include "processor.h"
+#include "svm_util.h"
+#include "test_util.h"
+
+#define X86_FEATURE_X2AVIC	KVM_X86_CPU_FEATURE(0x8000000A, 0, EDX, 18)
+
+#define RELOCATED_GPA	0xfef00000ull
+#define IPI_VECTOR	0x61
+#define TIMER_VECTOR	0x62
+#define NR_READS	100
+#define NR_RESETS	100
+#define NR_RACES	100
+
+#define SINT_AUTO_EOI	BIT_ULL(17)
+#define SINT_MASKED	BIT_ULL(16)
+
+#define APIC_LDR	0xd0
+#define APIC_DFR	0xe0
+#define APIC_LVTT	0x320
+#define APIC_TMICT	0x380
+#define APIC_TDCR	0x3e0
+
+/* Ticks of the TSC within which an interrupt has to arrive: a cap, not a delay. */
+#define PATIENCE	1000000000ull
+
+enum command {
+	/* Read the TPR NR_READS times, in the mode that the APIC is in. */
+	READ_TPR,
+	/* Send an IPI to itself and wait for it. */
+	SELF_IPI,
+	/* Wait for a tick of the timer. */
+	TIMER,
+	/* Write @value to the register @arg of the APIC. */
+	WRITE_REG,
+	/* Go to x2APIC mode. */
+	X2APIC,
+	/* Run a nested guest that exits to userspace, and return. */
+	NESTED,
+};
+
+/* Shared with the guest. */
+static volatile struct {
+	enum command command;
+	uint32_t arg;
+	uint32_t value;
+} shared;
+
+static volatile typeof(shared) *host;
+static volatile uint64_t received;
+static struct svm_test_data *svm_data;
+/* To ask the MSR would exit. */
+static bool is_x2apic;
+
+static uint32_t read_reg(uint32_t reg)
+{
+	return is_x2apic ? x2apic_read_reg(reg) : xapic_read_reg(reg);
+}
+
+static void write_reg(uint32_t reg, uint32_t value)
+{
+	if (is_x2apic)
+		x2apic_write_reg(reg, value);
+	else
+		xapic_write_reg(reg, value);
+}
+
+static void handler(struct ex_regs *regs)
+{
+	received++;
+	write_reg(APIC_EOI, 0);
+}
+
+static void await(uint64_t expected)
+{
+	uint64_t start = rdtsc();
+
+	while (received != expected && rdtsc() - start < PATIENCE)
+		cpu_relax();
+	GUEST_ASSERT_EQ(received, expected);
+}
+
+static void read_tpr(void)
+{
+	int i;
+
+	write_reg(APIC_TASKPRI, 0x20);
+	for (i = 0; i < NR_READS; i++)
+		GUEST_ASSERT_EQ(read_reg(APIC_TASKPRI), 0x20);
+	write_reg(APIC_TASKPRI, 0);
+}
+
+static void self_ipi(void)
+{
+	uint64_t expected = received + 1;
+
+	write_reg(APIC_ICR, APIC_DEST_SELF | APIC_DM_FIXED | IPI_VECTOR);
+	await(expected);
+}
+
+static void timer(void)
+{
+	uint64_t expected = received + 1;
+
+	write_reg(APIC_TDCR, 0xb);
+	write_reg(APIC_LVTT, TIMER_VECTOR);
+	write_reg(APIC_TMICT, 100);
+	await(expected);
+}
+
+static void l2_code(void)
+{
+	GUEST_SYNC(NESTED);
+	vmmcall();
+}
+
+static void run_nested(void)
+{
+	static unsigned long stack[64];
+
+	generic_svm_setup(svm_data, l2_code, &stack[64]);
+	run_guest(svm_data->vmcb, svm_data->vmcb_gpa);
+	asm volatile("stgi");
+	GUEST_ASSERT_EQ(svm_data->vmcb->control.exit_code, SVM_EXIT_VMMCALL);
+}
+
+static void guest_code(struct svm_test_data *svm)
+{
+	svm_data = svm;
+	xapic_enable();
+	asm volatile("sti");
+
+	for (;;) {
+		GUEST_SYNC(0);
+		switch (shared.command) {
+		case READ_TPR:
+			read_tpr();
+			break;
+		case SELF_IPI:
+			self_ipi();
+			break;
+		case TIMER:
+			timer();
+			break;
+		case WRITE_REG:
+			write_reg(shared.arg, shared.value);
+			break;
+		case X2APIC:
+			x2apic_enable();
+			is_x2apic = true;
+			break;
+		case NESTED:
+			run_nested();
+			break;
+		}
+	}
+}
+
+static struct kvm_vcpu *vcpu, *other, *third;
+static struct kvm_vm *vm;
+/* What the host has: APICv or AVIC, and which of them. */
+static bool apicv, avic;
+/*
+ * Whether that can be seen by the exits.  Not with AVIC without x2AVIC, where
+ * accesses of the whole VM exit once a vCPU has been in x2APIC mode.
+ */
+static bool visible;
+
+static uint64_t run(void)
+{
+	struct ucall uc;
+
+	vcpu_run(vcpu);
+	if (get_ucall(vcpu, &uc) == UCALL_ABORT)
+		REPORT_GUEST_ASSERT_2(uc, "%lx, expected %lx");
+	ASSERT_EQ(uc.cmd, UCALL_SYNC);
+	return uc.args[1];
+}
+
+static void command(enum command command)
+{
+	host->command = command;
+	run();
+}
+
+static void guest_write(uint32_t reg, uint32_t value)
+{
+	host->arg = reg;
+	host->value = value;
+	command(WRITE_REG);
+}
+
+/* APICv is active if and only if accesses don't exit; interrupts arrive anyway. */
+static void expect_active(bool active)
+{
+	uint64_t exits = vcpu_get_stat(vcpu, "exits");
+
+	command(READ_TPR);
+	exits = vcpu_get_stat(vcpu, "exits") - exits;
+	if (active && visible && exits >= NR_READS / 2)
+		apicv_print(vm);
+	if (active && visible)
+		TEST_ASSERT(exits < NR_READS / 2,
+			    "APICv isn't active: %lu exits of %d reads", exits, NR_READS);
+	if (!active || !apicv)
+		TEST_ASSERT(exits >= NR_READS,
+			    "APICv is active: %lu exits of %d reads", exits, NR_READS);
+
+	command(SELF_IPI);
+	command(TIMER);
+}
+
+/*
+ * Inhibited for these reasons, which are separated by spaces, "" if for none.  On
+ * hosts without APICv, for that reason alone.
+ */
+static void expect(const char *reasons)
+{
+	if (vm == vcpu->vm)
+		expect_active(!*reasons);
+	apicv_expect_reasons(vm, apicv ? reasons : "DISABLE");
+}
+
+/* The same for a reason that matters only to AVIC. */
+static void expect_avic(const char *reasons)
+{
+	expect(avic ? reasons : "");
+}
+
+static void set_apic_base(struct kvm_vcpu *vcpu, uint64_t apic_base)
+{
+	struct kvm_sregs sregs;
+
+	vcpu_sregs_get(vcpu, &sregs);
+	sregs.apic_base = apic_base;
+	vcpu_sregs_set(vcpu, &sregs);
+}
+
+static uint32_t *lapic_reg(struct kvm_lapic_state *lapic, uint32_t reg)
+{
+	return (uint32_t *)(lapic->regs + reg);
+}
+
+static void set_lapic_reg(struct kvm_vcpu *vcpu, uint32_t reg, uint32_t value)
+{
+	struct kvm_lapic_state lapic;
+
+	vcpu_ioctl(vcpu, KVM_GET_LAPIC, &lapic);
+	*lapic_reg(&lapic, reg) = value;
+	vcpu_ioctl(vcpu, KVM_SET_LAPIC, &lapic);
+}
+
+#define HOME	(APIC_DEFAULT_GPA | MSR_IA32_APICBASE_ENABLE)
+#define AWAY	(RELOCATED_GPA | MSR_IA32_APICBASE_ENABLE)
+
+/*
+ * A VM that is migrated to has the reasons that are in the state of its APICs,
+ * whatever the order in which they are restored.
+ */
+static void expect_migrated(const char *reasons, bool lapic_first)
+{
+	struct kvm_vm *source = vm;
+	struct kvm_lapic_state lapic;
+	struct kvm_sregs sregs;
+	struct kvm_vcpu *from, *to;
+
+	vm = vm_create(3);
+	list_for_each_entry(from, &source->vcpus, list) {
+		to = __vm_vcpu_add(vm, from->id);
+		vcpu_init_cpuid(to, kvm_get_supported_cpuid());
+		vcpu_ioctl(from, KVM_GET_LAPIC, &lapic);
+		vcpu_sregs_get(from, &sregs);
+		if (lapic_first)
+			vcpu_ioctl(to, KVM_SET_LAPIC, &lapic);
+		vcpu_sregs_set(to, &sregs);
+		vcpu_ioctl(to, KVM_SET_LAPIC, &lapic);
+	}
+	expect(reasons);
+	kvm_vm_free(vm);
+	vm = source;
+}
+
+/* A reason that is in the state of APICs. */
+static void expect_state(const char *reasons)
+{
+	expect(reasons);
+	expect_migrated(reasons, false);
+	expect_migrated(reasons, true);
+}
+
+static void expect_avic_state(const char *reasons)
+{
+	expect_state(avic ? reasons : "");
+}
+
+static void test_absent(void)
+{
+	struct kvm_vm *main_vm = vm;
+
+	vm = vm_create_barebones();
+	apicv_expect_reasons(vm, apicv ? "ABSENT" : "DISABLE");
+	vm_create_irqchip(vm);
+	apicv_expect_reasons(vm, apicv ? "" : "DISABLE");
+	kvm_vm_free(vm);
+	vm = main_vm;
+}
+
+static void test_blockirq(void)
+{
+	apicv_inhibit(other, true);
+	expect("BLOCKIRQ");
+	apicv_inhibit(other, false);
+	expect("");
+}
+
+static void test_hyperv(void)
+{
+	vcpu_enable_cap(other, KVM_CAP_HYPERV_SYNIC2, 0);
+	vcpu_set_msr(other, HV_X64_MSR_SINT0, 0x80 | SINT_AUTO_EOI);
+	expect("HYPERV");
+	vcpu_set_msr(other, HV_X64_MSR_SINT0, 0x80);
+	expect("");
+	vcpu_set_msr(other, HV_X64_MSR_SINT0, SINT_MASKED);
+	expect("");
+}
+
+static void test_base(void)
+{
+	set_apic_base(other, AWAY);
+	expect_state("APIC_BASE_MODIFIED");
+	set_apic_base(other, HOME);
+	expect_state("");
+}
+
+static void test_id(void)
+{
+	/* By the guest, and by a VMM. */
+	guest_write(APIC_ID, 0x77u << 24);
+	expect_avic_state("APIC_ID_MODIFIED");
+	guest_write(APIC_ID, 0);
+	expect_avic_state("");
+
+	set_lapic_reg(other, APIC_ID, 0x77u << 24);
+	expect_avic_state("APIC_ID_MODIFIED");
+	set_lapic_reg(other, APIC_ID, other->id << 24);
+	expect_avic_state("");
+
+	/* The ID of another one is also an alias. */
+	set_lapic_reg(other, APIC_ID, 0);
+	expect_avic_state("APIC_ID_MODIFIED PHYSICAL_ID_ALIASED");
+	/* The ID of an APIC that is disabled isn't one, and it's set when enabled. */
+	set_apic_base(other, APIC_DEFAULT_GPA);
+	expect_avic_state("");
+	set_apic_base(other, HOME);
+	expect_avic_state("");
+}
+
+static void test_logical_id(void)
+{
+	guest_write(APIC_LDR, 1u << 24);
+	expect_avic_state("");
+
+	set_lapic_reg(other, APIC_SPIV, 0x1ff);
+	set_lapic_reg(other, APIC_LDR, 2u << 24);
+	expect_avic_state("");
+	set_lapic_reg(other, APIC_LDR, 1u << 24);
+	expect_avic_state("LOGICAL_ID_ALIASED");
+	guest_write(APIC_LDR, 4u << 24);
+	expect_avic_state("");
+	guest_write(APIC_LDR, 0xcu << 24);
+	expect_avic_state("LOGICAL_ID_ALIASED");
+	guest_write(APIC_LDR, 4u << 24);
+	expect_avic_state("");
+
+	/* Flat and cluster mode at once. */
+	set_lapic_reg(other, APIC_DFR, 0x0fffffff);
+	expect_avic_state("LOGICAL_ID_ALIASED");
+	set_lapic_reg(other, APIC_DFR, 0xffffffff);
+	expect_avic_state("");
+
+	/* An APIC that is disabled by software takes no interrupts. */
+	set_lapic_reg(other, APIC_LDR, 4u << 24);
+	expect_avic_state("LOGICAL_ID_ALIASED");
+	set_lapic_reg(other, APIC_SPIV, 0xff);
+	expect_avic_state("");
+
+	guest_write(APIC_LDR, 0);
+	set_lapic_reg(other, APIC_LDR, 0);
+	expect_avic_state("");
+}
+
+static void test_combined(void)
+{
+	uint64_t updates = vm_get_stat(vm, "apicv_update");
+
+	set_lapic_reg(other, APIC_ID, 0);
+	ASSERT_EQ(vm_get_stat(vm, "apicv_update") - updates, avic ? 1 : 0);
+
+	set_apic_base(third, AWAY);
+	apicv_inhibit(other, true);
+	expect(avic ? "BLOCKIRQ APIC_ID_MODIFIED APIC_BASE_MODIFIED PHYSICAL_ID_ALIASED" :
+		      "BLOCKIRQ APIC_BASE_MODIFIED");
+	set_lapic_reg(other, APIC_ID, other->id << 24);
+	expect("BLOCKIRQ APIC_BASE_MODIFIED");
+	apicv_inhibit(other, false);
+	expect("APIC_BASE_MODIFIED");
+
+	updates = vm_get_stat(vm, "apicv_update");
+	set_apic_base(third, HOME);
+	ASSERT_EQ(vm_get_stat(vm, "apicv_update") - updates, apicv ? 1 : 0);
+	expect("");
+}
+
+static void test_pit(void)
+{
+	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+	struct kvm_reinject_control control = { .pit_reinject = 0 };
+
+	vm_ioctl(vm, KVM_CREATE_PIT2, &pit);
+	expect_avic("PIT_REINJ");
+	vm_ioctl(vm, KVM_REINJECT_CONTROL, &control);
+	expect("");
+}
+
+/* Seen by the vCPU that runs the nested guest, and by no other. */
+static void test_nested(void)
+{
+	if (!this_cpu_has(X86_FEATURE_SVM))
+		return;
+
+	host->command = NESTED;
+	ASSERT_EQ(run(), NESTED);
+	apicv_expect_reasons(vm, apicv ? "" : "DISABLE");
+	apicv_expect_vcpu(vm, 0, avic ? "off NESTED" : "off");
+	run();
+	expect("");
+	apicv_expect_vcpu(vm, 0, apicv ? "on" : "off");
+}
+
+enum { RACE_BASE, RACE_ID, RACE_BLOCKIRQ, NR_RACERS };
+
+static void *race(void *arg)
+{
+	unsigned long what = (unsigned long)arg;
+	int i;
+
+	for (i = 0; i < NR_RACES; i++) {
+		switch (what) {
+		case RACE_BASE:
+			set_apic_base(third, AWAY);
+			set_apic_base(third, HOME);
+			break;
+		case RACE_ID:
+			set_lapic_reg(other, APIC_ID, 0x77u << 24);
+			set_lapic_reg(other, APIC_ID, other->id << 24);
+			break;
+		case RACE_BLOCKIRQ:
+			apicv_inhibit(other, i % 2 == 0);
+			break;
+		}
+	}
+	return NULL;
+}
+
+static void test_concurrent(void)
+{
+	pthread_t threads[NR_RACERS];
+	unsigned long i;
+
+	for (i = 0; i < NR_RACERS; i++)
+		pthread_create(&threads[i], NULL, race, (void *)i);
+	for (i = 0; i < NR_RACES; i++) {
+		command(SELF_IPI);
+		command(TIMER);
+	}
+	for (i = 0; i < NR_RACERS; i++)
+		pthread_join(threads[i], NULL);
+	expect("");
+}
+
+/* RESET of an APIC by a VMM, which writes all of its state, in either order. */
+static void reset(struct kvm_vcpu *vcpu, bool lapic_first)
+{
+	struct kvm_lapic_state lapic = {};
+
+	*lapic_reg(&lapic, APIC_ID) = vcpu->id << 24;
+	*lapic_reg(&lapic, APIC_LVR) = 0x50014;
+	*lapic_reg(&lapic, APIC_DFR) = 0xffffffff;
+	*lapic_reg(&lapic, APIC_SPIV) = 0xff;
+
+	if (lapic_first)
+		vcpu_ioctl(vcpu, KVM_SET_LAPIC, &lapic);
+	set_apic_base(vcpu, HOME);
+	if (!lapic_first)
+		vcpu_ioctl(vcpu, KVM_SET_LAPIC, &lapic);
+}
+
+static void send_init(struct kvm_vcpu *vcpu)
+{
+	struct kvm_mp_state state = { .mp_state = KVM_MP_STATE_INIT_RECEIVED };
+
+	vcpu_mp_state_set(vcpu, &state);
+	vcpu_mp_state_get(vcpu, &state);
+}
+
+/* Guests do odd things, and none of them matters after a reboot. */
+static void test_reboots(void)
+{
+	int i;
+
+	for (i = 0; i < NR_RESETS; i++) {
+		switch (i % 4) {
+		case 0:
+			set_lapic_reg(other, APIC_ID, 0);
+			break;
+		case 1:
+			set_apic_base(other, HOME | X2APIC_ENABLE);
+			break;
+		case 2:
+			set_apic_base(third, AWAY);
+			set_lapic_reg(other, APIC_SPIV, 0x1ff);
+			set_lapic_reg(other, APIC_LDR, 3u << 24);
+			break;
+		case 3:
+			set_apic_base(other, HOME | X2APIC_ENABLE);
+			set_apic_base(third, HOME | X2APIC_ENABLE);
+			send_init(other);
+			break;
+		}
+		reset(other, i & 1);
+		reset(third, i & 2);
+		if (i % 10 == 9)
+			expect_active(true);
+	}
+	expect("");
+}
+
+/* As vm_vcpu_add(), for vCPUs that don't run. */
+static struct kvm_vcpu *add_vcpu(struct kvm_vm *vm, uint32_t id)
+{
+	struct kvm_vcpu *vcpu = __vm_vcpu_add(vm, id);
+
+	vcpu_init_cpuid(vcpu, kvm_get_supported_cpuid());
+	return vcpu;
+}
+
+/* An ID that doesn't fit into an xAPIC ID, and one that doesn't fit into a table. */
+static void test_large_ids(void)
+{
+	struct kvm_vm *main_vm = vm;
+	struct kvm_vcpu *first, *large;
+	bool too_big;
+
+	vm = vm_create(2);
+	first = add_vcpu(vm, 0);
+	large = add_vcpu(vm, 256);
+	too_big = apicv_has_reason(vm, "PHYSICAL_ID_TOO_BIG");
+	set_apic_base(first, HOME);
+	set_apic_base(large, HOME);
+	if (!too_big) {
+		expect_avic("PHYSICAL_ID_ALIASED");
+		set_apic_base(large, HOME | X2APIC_ENABLE);
+		expect("");
+		set_apic_base(large, HOME);
+		expect_avic("PHYSICAL_ID_ALIASED");
+		set_apic_base(first, HOME | X2APIC_ENABLE);
+		expect_avic("PHYSICAL_ID_ALIASED");
+		set_apic_base(large, HOME | X2APIC_ENABLE);
+	}
+	expect_avic(too_big ? "PHYSICAL_ID_ALIASED PHYSICAL_ID_TOO_BIG" : "");
+	kvm_vm_free(vm);
+
+	vm = vm_create(2);
+	add_vcpu(vm, 0);
+	expect("");
+	add_vcpu(vm, 512);
+	expect_avic("PHYSICAL_ID_TOO_BIG");
+	kvm_vm_free(vm);
+	vm = main_vm;
+}
+
+/* A vCPU that fails to be created late, for want of a file descriptor. */
+static void test_large_id_fails(void)
+{
+	struct rlimit old, none = {};
+	struct kvm_vm *main_vm = vm;
+
+	vm = vm_create(2);
+	add_vcpu(vm, 0);
+	TEST_ASSERT(!getrlimit(RLIMIT_NOFILE, &old), "getrlimit() failed");
+	none.rlim_max = old.rlim_max;
+	TEST_ASSERT(!setrlimit(RLIMIT_NOFILE, &none), "setrlimit() failed");
+	TEST_ASSERT(__vm_ioctl(vm, KVM_CREATE_VCPU, (void *)512ul) < 0,
+		    "A vCPU without a file descriptor");
+	TEST_ASSERT(!setrlimit(RLIMIT_NOFILE, &old), "setrlimit() failed");
+	expect("");
+	kvm_vm_free(vm);
+	vm = main_vm;
+}
+
+/* In x2APIC mode, nothing but x2AVIC and VMX accelerates accesses to registers. */
+static void test_x2apic(void)
+{
+	set_apic_base(other, HOME | X2APIC_ENABLE);
+	set_apic_base(third, HOME | X2APIC_ENABLE);
+	command(X2APIC);
+	command(SELF_IPI);
+	command(TIMER);
+	apicv_expect_reasons(vm, apicv ? "" : "DISABLE");
+
+	/* The IDs are those of the vCPUs whatever is restored. */
+	set_lapic_reg(other, APIC_ID, other->id << 24);
+	apicv_expect_reasons(vm, apicv ? "" : "DISABLE");
+
+	/* One that goes back alone takes no interrupts until it's enabled. */
+	reset(other, false);
+	apicv_expect_reasons(vm, apicv ? "" : "DISABLE");
+	set_lapic_reg(other, APIC_SPIV, 0x1ff);
+	set_lapic_reg(other, APIC_LDR, 2u << 24);
+	apicv_expect_reasons(vm, avic ? "LOGICAL_ID_ALIASED" : apicv ? "" : "DISABLE");
+	command(SELF_IPI);
+	command(TIMER);
+	reset(other, true);
+	apicv_expect_reasons(vm, apicv ? "" : "DISABLE");
+}
+
+int main(void)
+{
+	vm_vaddr_t svm_gva;
+
+	apicv = kvm_has_apicv();
+	avic = apicv && is_amd_cpu();
+	visible = apicv && (!avic || this_cpu_has(X86_FEATURE_X2AVIC));
+	pr_info("APICv is %s\n", apicv ? "on" : "off: nothing to inhibit");
+
+	vm = vm_create(3);
+	vcpu = vm_vcpu_add(vm, 0, guest_code);
+	other = vm_vcpu_add(vm, 1, guest_code);
+	third = vm_vcpu_add(vm, 2, guest_code);
+	if (this_cpu_has(X86_FEATURE_SVM)) {
+		vcpu_alloc_svm(vm, &svm_gva);
+		vcpu_args_set(vcpu, 1, svm_gva);
+	}
+	virt_pg_map(vm, APIC_DEFAULT_GPA, APIC_DEFAULT_GPA);
+	vm_init_descriptor_tables(vm);
+	vcpu_init_descriptor_tables(vcpu);
+	vm_install_exception_handler(vm, IPI_VECTOR, handler);
+	vm_install_exception_handler(vm, TIMER_VECTOR, handler);
+	host = addr_gva2hva(vm, (vm_vaddr_t)&shared);
+
+	run();
+	expect_active(true);
+	test_reboots();
+	test_absent();
+	test_blockirq();
+	test_hyperv();
+	test_base();
+	test_id();
+	test_logical_id();
+	test_combined();
+	test_nested();
+	test_concurrent();
+	test_large_ids();
+	test_large_id_fails();
+	test_pit();
+	test_x2apic();
+
+	kvm_vm_free(vm);
+	return 0;
+}
