@@ -24,7 +24,7 @@ static volatile uint64_t nr_extints, ticks;
 
 static void outb(uint16_t port, uint8_t value)
 {
-	asm volatile("outb %0, %1" :: "a"(value), "Nd"(port));
+	asm volatile("outb %0, %1" :: "a"(value), "d"(port));
 }
 
 static void handler(struct ex_regs *regs)

@@ -85,8 +85,8 @@ static void apicv_hold_irq_window_inhibit(struct kvm *kvm)
 	lockdep_assert_held_write(&kvm->arch.apicv_update_lock);
 
 	/*
-	 * Whoever sees the count sees the inhibit and the requests, too.  Pairs
-	 * with atomic_inc_not_zero() in kvm_apicv_irq_window_open().
+	 * Whoever sees the count sees the inhibit and the requests, too.
+	 * Pairs with atomic_inc_not_zero() in kvm_apicv_irq_window_open().
 	 */
 	smp_mb__before_atomic();
 	atomic_inc(&windows->users);

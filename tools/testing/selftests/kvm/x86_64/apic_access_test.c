@@ -348,7 +348,7 @@ static void *find_page(void)
 }
 
 /* Let the kernel move pages around, if it can. */
-static void compact_memory(void)
+static void move_pages_by_compaction(void)
 {
 	int fd = open("/proc/sys/vm/compact_memory", O_WRONLY);
 
@@ -375,7 +375,7 @@ static void test_moves(void)
 		TEST_ASSERT(!madvise(page, 4096, advice[i % ARRAY_SIZE(advice)]),
 			    "madvise() failed");
 		if (i % 10 == 0)
-			compact_memory();
+			move_pages_by_compaction();
 		wait_for_ipis();
 	}
 }

@@ -44,7 +44,7 @@ static volatile bool stop;
 
 static void pic_write(uint16_t port, uint8_t value)
 {
-	asm volatile("outb %0, %1" :: "a"(value), "Nd"(port));
+	asm volatile("outb %0, %1" :: "a"(value), "d"(port));
 }
 
 static void init_pic(void)
