@@ -29,6 +29,15 @@ vm()
 	[[ $output == *'ABSENT set 1 times, 20 us'* ]]
 }
 
+@test "both modules are there: the CPU decides" {
+	mkdir -p "$SYS/module/kvm_intel/parameters"
+	run -0 "$why"
+	[[ ${lines[0]} == 'host: SVM'* ]]
+	echo 'flags : vmx' > "$CPUINFO"
+	run -0 "$why"
+	[[ ${lines[0]} == 'host: VMX, APICv unknown'* ]]
+}
+
 @test "each reason by name, with who sets it and how to avoid it, and those of a vCPU" {
 	vm 1-7 <<< $'apicv: off IRQWIN PIT_REINJ\nvcpu 0: off\nvcpu 1: off NESTED'
 	run -0 "$why"
@@ -63,7 +72,7 @@ vm()
 	[[ $output == *'Next: mount'* ]]
 	rm -r "$SYS/module/kvm_amd"
 	run -1 "$why"
-	[[ $output == *'neither kvm_intel nor kvm_amd'* ]]
+	[[ $output == *'neither VMX with kvm_intel nor SVM with kvm_amd'* ]]
 }
 
 @test "a reason without its three lines is refused, and so is a stale document" {
