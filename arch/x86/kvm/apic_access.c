@@ -103,12 +103,9 @@ static void apic_access_count_fault(struct kvm *kvm,
 }
 
 enum kvm_apic_access_fault
-kvm_apic_access_fault(struct kvm_vcpu *vcpu, const struct kvm_memory_slot *slot)
+__kvm_apic_access_fault(struct kvm_vcpu *vcpu, const struct kvm_memory_slot *slot)
 {
 	enum kvm_apic_access_fault fault;
-
-	if (!slot || slot->id != APIC_ACCESS_PAGE_PRIVATE_MEMSLOT)
-		return APIC_ACCESS_NONE;
 
 	fault = apic_access_decide(slot->flags & KVM_MEMSLOT_INVALID,
 				   is_guest_mode(vcpu),
@@ -128,15 +125,15 @@ kvm_apic_access_fault(struct kvm_vcpu *vcpu, const struct kvm_memory_slot *slot)
  * As it's the decision that is checked, the zap doesn't have to invalidate any
  * range, be it of GFNs or of HVAs, and concerns no other fault.
  */
-bool kvm_apic_access_fault_stale(struct kvm_vcpu *vcpu,
-				 enum kvm_apic_access_fault decided)
+bool __kvm_apic_access_fault_stale(struct kvm_vcpu *vcpu,
+				   enum kvm_apic_access_fault decided)
 {
 	struct kvm *kvm = vcpu->kvm;
 
 	lockdep_assert_held(&kvm->mmu_lock);
 
 	/* The inhibits don't matter for L2. */
-	if (decided == APIC_ACCESS_NONE || is_guest_mode(vcpu))
+	if (is_guest_mode(vcpu))
 		return false;
 
 	WRITE_ONCE(kvm->arch.apic_access.mapped, true);

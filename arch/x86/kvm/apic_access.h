@@ -74,20 +74,37 @@ void kvm_apic_access_drop(struct kvm *kvm);
  */
 void kvm_apic_access_suppress(struct kvm_vcpu *vcpu);
 
+enum kvm_apic_access_fault
+__kvm_apic_access_fault(struct kvm_vcpu *vcpu, const struct kvm_memory_slot *slot);
+bool __kvm_apic_access_fault_stale(struct kvm_vcpu *vcpu,
+				   enum kvm_apic_access_fault decided);
+
 /*
  * Decide a fault of @vcpu in @slot, which may be NULL.  Called with kvm->srcu
  * held.
  */
-enum kvm_apic_access_fault
-kvm_apic_access_fault(struct kvm_vcpu *vcpu, const struct kvm_memory_slot *slot);
+static inline enum kvm_apic_access_fault
+kvm_apic_access_fault(struct kvm_vcpu *vcpu, const struct kvm_memory_slot *slot)
+{
+	/* Each fault comes here, hardly any is of that page. */
+	if (likely(!slot || slot->id != APIC_ACCESS_PAGE_PRIVATE_MEMSLOT))
+		return APIC_ACCESS_NONE;
+
+	return __kvm_apic_access_fault(vcpu, slot);
+}
 
 /*
  * Whether a fault of @vcpu that was decided as @decided has to be retried, as it
  * would be decided differently now.  Called before an SPTE is installed for it,
  * with mmu_lock held until that is done.
  */
-bool kvm_apic_access_fault_stale(struct kvm_vcpu *vcpu,
-				 enum kvm_apic_access_fault decided);
+static inline bool
+kvm_apic_access_fault_stale(struct kvm_vcpu *vcpu,
+			    enum kvm_apic_access_fault decided)
+{
+	return unlikely(decided != APIC_ACCESS_NONE) &&
+	       __kvm_apic_access_fault_stale(vcpu, decided);
+}
 
 /*
  * Zap the GFN of the page, and nothing else, because the inhibits of @kvm have

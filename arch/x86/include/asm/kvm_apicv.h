@@ -59,6 +59,7 @@
  *	The ID of a vCPU is beyond the end of AVIC's table.
  *	Set by KVM_CREATE_VCPU, with an ID above 254, or above 511 if the CPU has x2AVIC.
  *	Use smaller IDs.
+ * @NR_APICV_INHIBIT_REASONS: The number of reasons.
  *
  * The numbers are seen in traces, i.e. have to stay what they are.
  */

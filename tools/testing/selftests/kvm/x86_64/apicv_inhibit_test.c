@@ -593,6 +593,31 @@ static void test_large_ids(void)
 	vm = main_vm;
 }
 
+/* Reboots with an ID above 255, which is unique as the VMM says so. */
+static void test_reboots_large_id(void)
+{
+	struct kvm_vm *main_vm = vm;
+	struct kvm_vcpu *first, *large;
+	int i;
+
+	vm = vm_create(2);
+	vm_enable_cap(vm, KVM_CAP_X2APIC_API, KVM_X2APIC_API_USE_32BIT_IDS);
+	first = add_vcpu(vm, 0);
+	large = add_vcpu(vm, 300);
+	for (i = 0; i < NR_RESETS && !apicv_has_reason(vm, "PHYSICAL_ID_TOO_BIG"); i++) {
+		expect("");
+		set_apic_base(first, HOME | X2APIC_ENABLE);
+		set_apic_base(large, HOME | X2APIC_ENABLE);
+		expect("");
+		if (i % 2)
+			send_init(large);
+		reset(first, false);
+		reset(large, false);
+	}
+	kvm_vm_free(vm);
+	vm = main_vm;
+}
+
 /* A vCPU that fails to be created late, for want of a file descriptor. */
 static void test_large_id_fails(void)
 {
@@ -675,6 +700,7 @@ int main(void)
 	test_nested();
 	test_concurrent();
 	test_large_ids();
+	test_reboots_large_id();
 	test_large_id_fails();
 	test_pit();
 	test_x2apic();
