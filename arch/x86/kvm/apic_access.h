@@ -5,6 +5,7 @@
 #include <linux/kvm_host.h>
 
 #include <asm/apicdef.h>
+#include <asm/vmx.h>
 
 /*
  * The APIC-access page is a page of memory that KVM maps at the default base of
