@@ -2,4 +2,4 @@
 # what: VMRUN does not evaluate the IRR
 # file: cpu/svm.cc
 # caught-by: bare svm_test
-s/^  if (BX_CPU_THIS_PTR vmcb->ctrls.avic)$/  if (false)/
+/avic_page = BX_CPU_THIS_PTR vmcb->ctrls.avic_backing;/,/^  }/ s/^    AvicEvaluate();$/    ;/
