@@ -446,6 +446,14 @@ static void test_nested(void)
 	ASSERT_EQ(run(), NESTED);
 	apicv_expect_reasons(vm, apicv ? "" : "DISABLE");
 	apicv_expect_vcpu(vm, 0, avic ? "off NESTED" : "off");
+
+	/* Reasons of the VM come and go while the nested guest runs. */
+	apicv_inhibit(other, true);
+	set_lapic_reg(third, APIC_ID, 0x77u << 24);
+	apicv_expect_reasons(vm, avic ? "BLOCKIRQ APIC_ID_MODIFIED" : "DISABLE");
+	apicv_inhibit(other, false);
+	set_lapic_reg(third, APIC_ID, third->id << 24);
+	apicv_expect_reasons(vm, apicv ? "" : "DISABLE");
 	run();
 	expect("");
 	apicv_expect_vcpu(vm, 0, apicv ? "on" : "off");
