@@ -66,7 +66,7 @@ bisect:
 control:
 	@scripts/control
 
-## bench      what the series costs and saves, base and patched in one run                                15 min, on busy cores
+## bench      what the series costs and saves, base and patched in one run                                4 min
 bench:
 	@tools/bench/run
 
