@@ -6,19 +6,27 @@
  * Built and run by tools/bench/run; a KVM selftest in all but the Makefile's list.
  */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "apicv.h"
 #include "kvm_util.h"
+#include "median.h"
 #include "processor.h"
 #include "test_util.h"
 
 #define NR_READS	50
 #define NR_BATCHES	51
 #define NR_TOGGLES	20
+#define VECTOR		0x40
 #define MAX_VCPUS	33
 
-static volatile uint64_t ticks;
+static volatile uint64_t ticks, interrupts;
+static volatile bool take_interrupt;
+
+static void handler(struct ex_regs *regs)
+{
+	interrupts++;
+	xapic_write_reg(APIC_EOI, 0);
+}
 
 static void guest_code(void)
 {
@@ -27,6 +35,12 @@ static void guest_code(void)
 
 	xapic_enable();
 	for (;;) {
+		if (take_interrupt) {
+			xapic_write_reg(APIC_ICR, APIC_DEST_SELF | VECTOR);
+			asm volatile("sti; nop; cli");
+			GUEST_ASSERT(interrupts);
+			take_interrupt = false;
+		}
 		start = rdtsc();
 		for (i = 0; i < NR_READS; i++)
 			xapic_read_reg(APIC_TASKPRI);
@@ -46,20 +60,6 @@ static uint64_t read_ticks(struct kvm_vm *vm)
 	return *(uint64_t *)addr_gva2hva(vm, (vm_vaddr_t)&ticks);
 }
 
-static int compare(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-/* Not the mean: some meet an interrupt of the host. */
-static uint64_t median(uint64_t *ticks, int n)
-{
-	qsort(ticks, n, sizeof(*ticks), compare);
-	return ticks[n / 2];
-}
-
 static uint64_t one_read(struct kvm_vm *vm)
 {
 	uint64_t batch[NR_BATCHES];
@@ -70,30 +70,58 @@ static uint64_t one_read(struct kvm_vm *vm)
 	return median(batch, NR_BATCHES);
 }
 
-/* One inhibit and one activation, with the page accessed in between, so that there is something to zap each time, or not. */
-static void toggle(const char *name, int n, struct kvm_vm *vm, struct kvm_vcpu *inhibitor, bool access)
+/* What it costs to inhibit APICv, and to activate it again. With @access, so that there is something to zap each time. */
+static void toggle(struct kvm_vm *vm, struct kvm_vcpu *inhibitor, bool access, uint64_t *on, uint64_t *off)
 {
-	uint64_t start, on[NR_TOGGLES], off[NR_TOGGLES];
+	uint64_t start, ons[NR_TOGGLES], offs[NR_TOGGLES];
 	int i;
 
 	for (i = 0; i < NR_TOGGLES; i++) {
 		start = rdtsc();
 		apicv_inhibit(inhibitor, true);
-		on[i] = rdtsc() - start;
+		ons[i] = rdtsc() - start;
 		if (access)
 			read_ticks(vm);
 		start = rdtsc();
 		apicv_inhibit(inhibitor, false);
-		off[i] = rdtsc() - start;
+		offs[i] = rdtsc() - start;
 		if (access)
 			read_ticks(vm);
 	}
-	printf("bench: toggle-%s-%d-vcpus %lu\n", name, n, median(on, NR_TOGGLES) + median(off, NR_TOGGLES));
-	/* From which tools/bench/run computes what the zap costs. */
-	if (!access) {
-		printf("bench: part-on-%d %lu\n", n, median(on, NR_TOGGLES));
-		printf("bench: part-off-%d %lu\n", n, median(off, NR_TOGGLES));
-	}
+	*on = median(ons, NR_TOGGLES);
+	*off = median(offs, NR_TOGGLES);
+}
+
+/* One more reason to inhibit APICv. The base never drops it. */
+static void relocate_apic(struct kvm_vcpu *vcpu)
+{
+	struct kvm_sregs sregs;
+
+	vcpu_sregs_get(vcpu, &sregs);
+	sregs.apic_base = (sregs.apic_base & 0xfff) | (APIC_DEFAULT_GPA + 0x100000);
+	vcpu_sregs_set(vcpu, &sregs);
+}
+
+/* part-...: tools/bench/run computes from them what the zap costs if there is nothing to zap. */
+static void bench_toggles(struct kvm_vm *vm, struct kvm_vcpu *inhibitor, int n)
+{
+	uint64_t on, off;
+
+	toggle(vm, inhibitor, true, &on, &off);
+	printf("bench: toggle-mapped-%d-vcpus %lu\n", n, on + off);
+
+	apicv_inhibit(inhibitor, true);
+	apicv_inhibit(inhibitor, false);
+	toggle(vm, inhibitor, false, &on, &off);
+	printf("bench: toggle-empty-%d-vcpus %lu\n", n, on + off);
+	printf("bench: part-on-%d %lu\n", n, on);
+	printf("bench: part-off-%d %lu\n", n, off);
+
+	/* The same as the second reason, with which there is neither a zap nor a request. */
+	relocate_apic(inhibitor);
+	toggle(vm, inhibitor, false, &on, &off);
+	printf("bench: part-second-on-%d %lu\n", n, on);
+	printf("bench: part-second-off-%d %lu\n", n, off);
 }
 
 /* A stat that the base doesn't have is no figure of the base. */
@@ -112,6 +140,26 @@ static void count_zapped(struct kvm_vm *vm, struct kvm_vcpu *inhibitor, int n)
 	read_ticks(vm);
 }
 
+/*
+ * KVM searches the IRR at each entry from the inhibition of APICv to the first interrupt that it injects. Guests
+ * have a timer: what counts is what comes after that.
+ */
+static void bench_reads(struct kvm_vm *vm, struct kvm_vcpu *inhibitor)
+{
+	vm_init_descriptor_tables(vm);
+	vcpu_init_descriptor_tables(vcpus[0]);
+	vm_install_exception_handler(vm, VECTOR, handler);
+
+	printf("bench: read-active %lu\n", one_read(vm));
+	apicv_inhibit(inhibitor, true);
+	read_ticks(vm);
+	printf("bench: read-inhibited-no-interrupt-yet %lu\n", one_read(vm));
+	*(bool *)addr_gva2hva(vm, (vm_vaddr_t)&take_interrupt) = true;
+	read_ticks(vm);
+	printf("bench: read-inhibited %lu\n", one_read(vm));
+	apicv_inhibit(inhibitor, false);
+}
+
 static void bench(int n)
 {
 	struct kvm_vm *vm = vm_create(n + 1);
@@ -122,19 +170,10 @@ static void bench(int n)
 	virt_pg_map(vm, APIC_DEFAULT_GPA, APIC_DEFAULT_GPA);
 
 	read_ticks(vm);
-	if (n == 1) {
-		printf("bench: read-active %lu\n", one_read(vm));
-		apicv_inhibit(vcpus[n], true);
-		read_ticks(vm);
-		printf("bench: read-inhibited %lu\n", one_read(vm));
-		apicv_inhibit(vcpus[n], false);
-	}
-
+	if (n == 1)
+		bench_reads(vm, vcpus[n]);
 	count_zapped(vm, vcpus[n], n);
-	toggle("mapped", n, vm, vcpus[n], true);
-	apicv_inhibit(vcpus[n], true);
-	apicv_inhibit(vcpus[n], false);
-	toggle("empty", n, vm, vcpus[n], false);
+	bench_toggles(vm, vcpus[n], n);
 	kvm_vm_free(vm);
 }
 

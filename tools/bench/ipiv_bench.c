@@ -15,6 +15,7 @@
 
 #include "apic.h"
 #include "kvm_util.h"
+#include "median.h"
 #include "processor.h"
 #include "test_util.h"
 
@@ -26,8 +27,9 @@
 #define TRACEFS		"/sys/kernel/tracing/"
 #define PAGE_ALLOC	TRACEFS "events/kmem/mm_page_alloc/"
 
-static volatile uint64_t received, expected, ticks;
+static volatile uint64_t received, expected;
 static volatile bool halt;
+static uint64_t ticks[NR_IPIS];
 
 static void ipi_handler(struct ex_regs *regs)
 {
@@ -52,7 +54,7 @@ static void receiver_code(void)
 	GUEST_DONE();
 }
 
-/* Send IPIs, each after the last was received, and the receiver is blocked if it has to be. Take the time. */
+/* Send IPIs, each after the last was received, and the receiver is blocked if it has to be. Take the time of each. */
 static void sender_code(void)
 {
 	uint64_t i, start, n;
@@ -68,7 +70,7 @@ static void sender_code(void)
 		xapic_write_reg(APIC_ICR, IPI_VECTOR);
 		while (received == n)
 			cpu_relax();
-		ticks += rdtsc() - start;
+		ticks[i] = rdtsc() - start;
 	}
 	GUEST_SYNC(1);
 }
@@ -152,8 +154,7 @@ static void measure_ipis(const char *name, bool blocked, bool moved)
 	TEST_ASSERT(!blocked || halts > nr / 2, "The receiver was blocked %lu times for %lu IPIs", halts, nr);
 
 	printf("bench: ipi-%s-exits %lu\n", name, exits);
-	printf("bench: ipi-%s-instructions %lu\n", name,
-	       *(uint64_t *)addr_gva2hva(vm, (vm_vaddr_t)&ticks) / nr);
+	printf("bench: ipi-%s-instructions %lu\n", name, median(addr_gva2hva(vm, (vm_vaddr_t)ticks), nr));
 	kvm_vm_free(vm);
 }
 
@@ -176,13 +177,6 @@ static void count_pages(unsigned int *pages, unsigned int *largest)
 			*largest = n;
 	}
 	fclose(f);
-}
-
-static int compare(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
 }
 
 static void measure_creation(void)
@@ -208,9 +202,7 @@ static void measure_creation(void)
 		TEST_ASSERT(__vm_ioctl(vm, KVM_CREATE_VCPU, (void *)(i + 1l)) >= 0, "No vCPU %d", i);
 		cost[i] = rdtsc() - tsc;
 	}
-	/* Not the mean: some creations have to fill a slab, or meet a timer. */
-	qsort(cost, NR_CREATED, sizeof(cost[0]), compare);
-	printf("bench: vcpu-create-instructions %lu\n", cost[NR_CREATED / 2]);
+	printf("bench: vcpu-create-instructions %lu\n", median(cost, NR_CREATED));
 	kvm_vm_free(vm);
 }
 

@@ -12,7 +12,7 @@
  *              doesn't, and neither does WBINVD, which exits only with non-coherent DMA and is measured by itself
  *   again-...  faults and zaps of the second round
  *   serial-..  the same with one vCPU after the other, each touching all pages before the next one programs its MTRRs
- *   without-dma  CPU time of one vCPU that touches all pages for the first time without non-coherent DMA, in ticks
+ *   fault-without-dma  ticks of an access that faults, in a VM without non-coherent DMA: the median of all pages
  *   zap-once   what zapping costs that is the limit: all pages, once, as non-coherent DMA stops
  *
  * Built and run by tools/bench/run; a KVM selftest in all but the Makefile's list.
@@ -25,6 +25,7 @@
 #include <time.h>
 
 #include "kvm_util.h"
+#include "median.h"
 #include "noncoherent_dma.h"
 #include "processor.h"
 #include "test_util.h"
@@ -64,10 +65,23 @@ static sem_t turns[MAX_VCPUS];
 static struct sample samples[3];
 /* CPU time of all vCPUs in program_mtrrs(), in ns, in each round. */
 static uint64_t programming[2];
-/* The same, up to the first meeting, i.e. while all pages are mapped. */
-static uint64_t touching;
 /* The same, for as many WBINVD as there are in a round. */
 static uint64_t flushing;
+/* Of the first access to each page. */
+static uint64_t access_ticks[NR_PAGES];
+
+/* Only without non-coherent DMA: whether the array is in memory that becomes WP, i.e. is zapped, is up to the linker. */
+static void touch_all_timed(void)
+{
+	uint64_t start;
+	int i;
+
+	for (i = 0; i < NR_PAGES; i++) {
+		start = rdtsc();
+		READ_ONCE(*(uint64_t *)(MEM_GPA + i * 4096ull));
+		access_ticks[i] = rdtsc() - start;
+	}
+}
 
 static void touch_all(void)
 {
@@ -108,11 +122,14 @@ static void program_mtrrs(uint64_t mask)
 	set_cd(false);
 }
 
-static void guest_code(uint64_t mask)
+static void guest_code(uint64_t mask, bool timed)
 {
 	int i;
 
-	touch_all();
+	if (timed)
+		touch_all_timed();
+	else
+		touch_all();
 	for (i = 0; i < 2; i++) {
 		GUEST_SYNC(STAGE_MEET);
 		program_mtrrs(mask);
@@ -183,8 +200,6 @@ static void *run(void *arg)
 			}
 			if (round >= 0)
 				end_turn(vcpu->id);
-			else
-				__atomic_fetch_add(&touching, cpu_time() - start, __ATOMIC_SEQ_CST);
 			if (uc.args[1] == STAGE_WBINVD)
 				break;
 			meet(&samples[++round], vcpu);
@@ -223,7 +238,6 @@ static void make_vm(int n)
 	nr_vcpus = n;
 	memset(samples, 0, sizeof(samples));
 	memset(programming, 0, sizeof(programming));
-	touching = 0;
 	flushing = 0;
 	arrived = 0;
 	vm = vm_create_with_vcpus(nr_vcpus, guest_code, vcpus);
@@ -232,7 +246,7 @@ static void make_vm(int n)
 	virt_map(vm, MEM_GPA, MEM_GPA, NR_PAGES);
 }
 
-static void run_vm(void)
+static void run_vm(bool timed)
 {
 	pthread_t threads[MAX_VCPUS];
 	int i;
@@ -241,7 +255,7 @@ static void run_vm(void)
 	sample_vm(&samples[0]);
 	for (i = 0; i < nr_vcpus; i++) {
 		sem_init(&turns[i], 0, 0);
-		vcpu_args_set(vcpus[i], 1, mask_2g);
+		vcpu_args_set(vcpus[i], 2, mask_2g, timed);
 		pthread_create(&threads[i], NULL, run, vcpus[i]);
 	}
 	for (i = 0; i < nr_vcpus; i++)
@@ -267,15 +281,16 @@ static void measure(struct noncoherent_dma *dma, int n)
 	int64_t zapping;
 
 	make_vm(n);
-	run_vm();
+	run_vm(n == 1);
 	zapping = flushing - programming[0];
 	if (n == 1)
-		printf("bench: without-dma %lu\n", ns_to_ticks(touching));
+		printf("bench: fault-without-dma %lu\n",
+		       median(addr_gva2hva(vm, (vm_vaddr_t)access_ticks), NR_PAGES));
 	kvm_vm_free(vm);
 
 	make_vm(n);
 	noncoherent_dma_start(dma, vm);
-	run_vm();
+	run_vm(false);
 	report("", &samples[0], &samples[1], samples[1].faults);
 	zapping += programming[0] - flushing;
 	printf("bench: %szapping-%d %lu\n", serial ? "serial-" : "", n, zapping > 0 ? ns_to_ticks(zapping) : 0);

@@ -90,6 +90,7 @@ static void apicv_hold_irq_window_inhibit(struct kvm *kvm)
 	 */
 	smp_mb__before_atomic();
 	atomic_inc(&windows->users);
+	WRITE_ONCE(windows->last_close, jiffies);
 	schedule_delayed_work(&windows->clear, APICV_IRQ_WINDOW_LINGER);
 }
 
