@@ -17,6 +17,7 @@
 #define NR_BATCHES	51
 #define NR_TOGGLES	20
 #define VECTOR		0x40
+#define RELOCATED_GPA	(APIC_DEFAULT_GPA + 0x100000)
 #define MAX_VCPUS	33
 
 static volatile uint64_t ticks, interrupts;
@@ -92,16 +93,6 @@ static void toggle(struct kvm_vm *vm, struct kvm_vcpu *inhibitor, bool access, u
 	*off = median(offs, NR_TOGGLES);
 }
 
-/* One more reason to inhibit APICv. The base never drops it. */
-static void relocate_apic(struct kvm_vcpu *vcpu)
-{
-	struct kvm_sregs sregs;
-
-	vcpu_sregs_get(vcpu, &sregs);
-	sregs.apic_base = (sregs.apic_base & 0xfff) | (APIC_DEFAULT_GPA + 0x100000);
-	vcpu_sregs_set(vcpu, &sregs);
-}
-
 /* part-...: tools/bench/run computes from them what the zap costs if there is nothing to zap. */
 static void bench_toggles(struct kvm_vm *vm, struct kvm_vcpu *inhibitor, int n)
 {
@@ -117,8 +108,8 @@ static void bench_toggles(struct kvm_vm *vm, struct kvm_vcpu *inhibitor, int n)
 	printf("bench: part-on-%d %lu\n", n, on);
 	printf("bench: part-off-%d %lu\n", n, off);
 
-	/* The same as the second reason, with which there is neither a zap nor a request. */
-	relocate_apic(inhibitor);
+	/* The same as the second reason, with which there is neither a zap nor a request. The base never drops the first. */
+	vcpu_set_apic_base(inhibitor, RELOCATED_GPA | MSR_IA32_APICBASE_ENABLE);
 	toggle(vm, inhibitor, false, &on, &off);
 	printf("bench: part-second-on-%d %lu\n", n, on);
 	printf("bench: part-second-off-%d %lu\n", n, off);

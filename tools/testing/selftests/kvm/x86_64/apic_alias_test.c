@@ -161,13 +161,24 @@ static void test_cluster(void)
 	expect(APIC_DEST_LOGICAL, 0x21, 0);
 }
 
-int main(void)
+/* An ID that doesn't fit into 8 bits is truncated, i.e. is that of another APIC. */
+static void test_truncated(void)
+{
+	expect(APIC_DEST_PHYSICAL, 1, VCPU(1) | VCPU(3));
+	expect(APIC_DEST_PHYSICAL, 2, VCPU(2));
+
+	/* The other one is disabled, so that the ID has one owner. */
+	vcpu_set_apic_base(vcpus[1], APIC_DEFAULT_GPA);
+	expect(APIC_DEST_PHYSICAL, 1, VCPU(3));
+}
+
+static void create_vm(uint32_t last_id)
 {
 	int i;
 
 	vm = vm_create(NR_VCPUS);
 	for (i = 0; i < NR_VCPUS; i++) {
-		vcpus[i] = vm_vcpu_add(vm, i, guest_code);
+		vcpus[i] = vm_vcpu_add(vm, i < NR_VCPUS - 1 ? i : last_id, guest_code);
 		vcpu_args_set(vcpus[i], 1, i);
 	}
 	virt_pg_map(vm, APIC_DEFAULT_GPA, APIC_DEFAULT_GPA);
@@ -178,11 +189,18 @@ int main(void)
 	host = addr_gva2hva(vm, (vm_vaddr_t)&shared);
 	for (i = 0; i < NR_VCPUS; i++)
 		run(i);
+}
 
+int main(void)
+{
+	create_vm(NR_VCPUS - 1);
 	test_physical();
 	test_flat();
 	test_cluster();
+	kvm_vm_free(vm);
 
+	create_vm(0x101);
+	test_truncated();
 	kvm_vm_free(vm);
 	return 0;
 }

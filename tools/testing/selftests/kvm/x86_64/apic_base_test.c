@@ -226,15 +226,6 @@ static void expect_mmio(uint64_t gpa)
 	ASSERT_EQ(host->result, value);
 }
 
-static void set_sregs(struct kvm_vcpu *vcpu, uint64_t apic_base)
-{
-	struct kvm_sregs sregs;
-
-	vcpu_sregs_get(vcpu, &sregs);
-	sregs.apic_base = apic_base;
-	vcpu_sregs_set(vcpu, &sregs);
-}
-
 /* Write back what is there, as migration does. */
 static void rewrite_lapic(struct kvm_vcpu *vcpu)
 {
@@ -287,26 +278,26 @@ static void test_pages(void)
 static void test_all_relocated(void)
 {
 	command(WRITE_BASE, AWAY);
-	set_sregs(other, AWAY);
+	vcpu_set_apic_base(other, AWAY);
 	expect_active(false);
 	command(WRITE_BASE, HOME);
 	expect_active(false);
-	set_sregs(other, HOME);
+	vcpu_set_apic_base(other, HOME);
 	expect_active(true);
 }
 
 /* An APIC that is disabled is nowhere. */
 static void test_disabled(void)
 {
-	set_sregs(other, AWAY);
+	vcpu_set_apic_base(other, AWAY);
 	expect_active(false);
-	set_sregs(other, RELOCATED_GPA);
+	vcpu_set_apic_base(other, RELOCATED_GPA);
 	expect_active(true);
-	set_sregs(other, AWAY);
+	vcpu_set_apic_base(other, AWAY);
 	expect_active(false);
-	set_sregs(other, APIC_DEFAULT_GPA);
+	vcpu_set_apic_base(other, APIC_DEFAULT_GPA);
 	expect_active(true);
-	set_sregs(other, HOME);
+	vcpu_set_apic_base(other, HOME);
 	expect_active(true);
 }
 
@@ -316,22 +307,22 @@ static void test_userspace_writes(void)
 	int i;
 
 	for (i = 0; i < NR_LOOPS; i++) {
-		set_sregs(other, AWAY);
+		vcpu_set_apic_base(other, AWAY);
 		rewrite_lapic(other);
-		set_sregs(other, AWAY);
+		vcpu_set_apic_base(other, AWAY);
 		rewrite_lapic(other);
-		set_sregs(other, HOME);
+		vcpu_set_apic_base(other, HOME);
 		rewrite_lapic(other);
 		rewrite_lapic(other);
-		set_sregs(other, HOME);
+		vcpu_set_apic_base(other, HOME);
 	}
 	expect_active(true);
 
-	set_sregs(other, AWAY);
+	vcpu_set_apic_base(other, AWAY);
 	rewrite_lapic(other);
 	expect_active(false);
 	rewrite_lapic(other);
-	set_sregs(other, HOME);
+	vcpu_set_apic_base(other, HOME);
 	expect_active(true);
 }
 
@@ -341,13 +332,13 @@ static void test_init(void)
 	struct kvm_mp_state state;
 	struct kvm_sregs sregs;
 
-	set_sregs(other, AWAY);
+	vcpu_set_apic_base(other, AWAY);
 	command(SEND_INIT, 0);
 	vcpu_mp_state_get(other, &state);
 	vcpu_sregs_get(other, &sregs);
 	ASSERT_EQ(sregs.apic_base, AWAY);
 	expect_active(false);
-	set_sregs(other, HOME);
+	vcpu_set_apic_base(other, HOME);
 	expect_active(true);
 }
 
@@ -356,17 +347,17 @@ static void test_new_vcpu(void)
 {
 	struct kvm_vcpu *new;
 
-	set_sregs(other, AWAY);
+	vcpu_set_apic_base(other, AWAY);
 	new = vm_vcpu_add(vm, 2, guest_code);
 	expect_active(false);
-	set_sregs(new, AWAY);
-	set_sregs(other, HOME);
+	vcpu_set_apic_base(new, AWAY);
+	vcpu_set_apic_base(other, HOME);
 	expect_active(false);
-	set_sregs(new, HOME);
+	vcpu_set_apic_base(new, HOME);
 	expect_active(true);
 
 	/* The VM is destroyed with an APIC that isn't where it was. */
-	set_sregs(new, AWAY);
+	vcpu_set_apic_base(new, AWAY);
 	expect_active(false);
 }
 
@@ -466,9 +457,9 @@ static void test_stats(void)
 {
 	uint64_t before = nr_inhibits();
 
-	set_sregs(other, AWAY);
+	vcpu_set_apic_base(other, AWAY);
 	command(WRITE_BASE, AWAY);
-	set_sregs(other, HOME);
+	vcpu_set_apic_base(other, HOME);
 	rewrite_lapic(other);
 	command(WRITE_BASE, HOME);
 	command(WRITE_BASE, AWAY);

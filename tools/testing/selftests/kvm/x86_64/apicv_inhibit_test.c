@@ -241,15 +241,6 @@ static void expect_avic(const char *reasons)
 	expect(avic ? reasons : "");
 }
 
-static void set_apic_base(struct kvm_vcpu *vcpu, uint64_t apic_base)
-{
-	struct kvm_sregs sregs;
-
-	vcpu_sregs_get(vcpu, &sregs);
-	sregs.apic_base = apic_base;
-	vcpu_sregs_set(vcpu, &sregs);
-}
-
 static uint32_t *lapic_reg(struct kvm_lapic_state *lapic, uint32_t reg)
 {
 	return (uint32_t *)(lapic->regs + reg);
@@ -340,9 +331,9 @@ static void test_hyperv(void)
 
 static void test_base(void)
 {
-	set_apic_base(other, AWAY);
+	vcpu_set_apic_base(other, AWAY);
 	expect_state("APIC_BASE_MODIFIED");
-	set_apic_base(other, HOME);
+	vcpu_set_apic_base(other, HOME);
 	expect_state("");
 }
 
@@ -363,9 +354,9 @@ static void test_id(void)
 	set_lapic_reg(other, APIC_ID, 0);
 	expect_avic_state("APIC_ID_MODIFIED PHYSICAL_ID_ALIASED");
 	/* The ID of an APIC that is disabled isn't one, and it's set when enabled. */
-	set_apic_base(other, APIC_DEFAULT_GPA);
+	vcpu_set_apic_base(other, APIC_DEFAULT_GPA);
 	expect_avic_state("");
-	set_apic_base(other, HOME);
+	vcpu_set_apic_base(other, HOME);
 	expect_avic_state("");
 }
 
@@ -410,7 +401,7 @@ static void test_combined(void)
 	set_lapic_reg(other, APIC_ID, 0);
 	ASSERT_EQ(vm_get_stat(vm, "apicv_update") - updates, avic ? 1 : 0);
 
-	set_apic_base(third, AWAY);
+	vcpu_set_apic_base(third, AWAY);
 	apicv_inhibit(other, true);
 	expect(avic ? "BLOCKIRQ APIC_ID_MODIFIED APIC_BASE_MODIFIED PHYSICAL_ID_ALIASED" :
 		      "BLOCKIRQ APIC_BASE_MODIFIED");
@@ -420,7 +411,7 @@ static void test_combined(void)
 	expect("APIC_BASE_MODIFIED");
 
 	updates = vm_get_stat(vm, "apicv_update");
-	set_apic_base(third, HOME);
+	vcpu_set_apic_base(third, HOME);
 	ASSERT_EQ(vm_get_stat(vm, "apicv_update") - updates, apicv ? 1 : 0);
 	expect("");
 }
@@ -469,8 +460,8 @@ static void *race(void *arg)
 	for (i = 0; i < NR_RACES; i++) {
 		switch (what) {
 		case RACE_BASE:
-			set_apic_base(third, AWAY);
-			set_apic_base(third, HOME);
+			vcpu_set_apic_base(third, AWAY);
+			vcpu_set_apic_base(third, HOME);
 			break;
 		case RACE_ID:
 			set_lapic_reg(other, APIC_ID, 0x77u << 24);
@@ -512,7 +503,7 @@ static void reset(struct kvm_vcpu *vcpu, bool lapic_first)
 
 	if (lapic_first)
 		vcpu_ioctl(vcpu, KVM_SET_LAPIC, &lapic);
-	set_apic_base(vcpu, HOME);
+	vcpu_set_apic_base(vcpu, HOME);
 	if (!lapic_first)
 		vcpu_ioctl(vcpu, KVM_SET_LAPIC, &lapic);
 }
@@ -536,16 +527,16 @@ static void test_reboots(void)
 			set_lapic_reg(other, APIC_ID, 0);
 			break;
 		case 1:
-			set_apic_base(other, HOME | X2APIC_ENABLE);
+			vcpu_set_apic_base(other, HOME | X2APIC_ENABLE);
 			break;
 		case 2:
-			set_apic_base(third, AWAY);
+			vcpu_set_apic_base(third, AWAY);
 			set_lapic_reg(other, APIC_SPIV, 0x1ff);
 			set_lapic_reg(other, APIC_LDR, 3u << 24);
 			break;
 		case 3:
-			set_apic_base(other, HOME | X2APIC_ENABLE);
-			set_apic_base(third, HOME | X2APIC_ENABLE);
+			vcpu_set_apic_base(other, HOME | X2APIC_ENABLE);
+			vcpu_set_apic_base(third, HOME | X2APIC_ENABLE);
 			send_init(other);
 			break;
 		}
@@ -577,17 +568,17 @@ static void test_large_ids(void)
 	first = add_vcpu(vm, 0);
 	large = add_vcpu(vm, 256);
 	too_big = apicv_has_reason(vm, "PHYSICAL_ID_TOO_BIG");
-	set_apic_base(first, HOME);
-	set_apic_base(large, HOME);
+	vcpu_set_apic_base(first, HOME);
+	vcpu_set_apic_base(large, HOME);
 	if (!too_big) {
 		expect_avic("PHYSICAL_ID_ALIASED");
-		set_apic_base(large, HOME | X2APIC_ENABLE);
+		vcpu_set_apic_base(large, HOME | X2APIC_ENABLE);
 		expect("");
-		set_apic_base(large, HOME);
+		vcpu_set_apic_base(large, HOME);
 		expect_avic("PHYSICAL_ID_ALIASED");
-		set_apic_base(first, HOME | X2APIC_ENABLE);
+		vcpu_set_apic_base(first, HOME | X2APIC_ENABLE);
 		expect_avic("PHYSICAL_ID_ALIASED");
-		set_apic_base(large, HOME | X2APIC_ENABLE);
+		vcpu_set_apic_base(large, HOME | X2APIC_ENABLE);
 	}
 	expect_avic(too_big ? "PHYSICAL_ID_ALIASED PHYSICAL_ID_TOO_BIG" : "");
 	kvm_vm_free(vm);
@@ -614,8 +605,8 @@ static void test_reboots_large_id(void)
 	large = add_vcpu(vm, 300);
 	for (i = 0; i < NR_RESETS && !apicv_has_reason(vm, "PHYSICAL_ID_TOO_BIG"); i++) {
 		expect("");
-		set_apic_base(first, HOME | X2APIC_ENABLE);
-		set_apic_base(large, HOME | X2APIC_ENABLE);
+		vcpu_set_apic_base(first, HOME | X2APIC_ENABLE);
+		vcpu_set_apic_base(large, HOME | X2APIC_ENABLE);
 		expect("");
 		if (i % 2)
 			send_init(large);
@@ -648,8 +639,8 @@ static void test_large_id_fails(void)
 /* In x2APIC mode, nothing but x2AVIC and VMX accelerates accesses to registers. */
 static void test_x2apic(void)
 {
-	set_apic_base(other, HOME | X2APIC_ENABLE);
-	set_apic_base(third, HOME | X2APIC_ENABLE);
+	vcpu_set_apic_base(other, HOME | X2APIC_ENABLE);
+	vcpu_set_apic_base(third, HOME | X2APIC_ENABLE);
 	command(X2APIC);
 	command(SELF_IPI);
 	command(TIMER);

@@ -38,6 +38,16 @@ static inline void apicv_inhibit(struct kvm_vcpu *vcpu, bool inhibit)
 	vcpu_guest_debug_set(vcpu, &debug);
 }
 
+/* Write IA32_APICBASE as userspace does when it restores or resets a vCPU. */
+static inline void vcpu_set_apic_base(struct kvm_vcpu *vcpu, uint64_t apic_base)
+{
+	struct kvm_sregs sregs;
+
+	vcpu_sregs_get(vcpu, &sregs);
+	sregs.apic_base = apic_base;
+	vcpu_sregs_set(vcpu, &sregs);
+}
+
 /*
  * Expect APICv to be inhibited for @reasons, by name and separated by spaces, or
  * not to be if there are none.  KVM tells that in debugfs.
