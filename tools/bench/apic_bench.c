@@ -74,23 +74,23 @@ static uint64_t one_read(struct kvm_vm *vm)
 /* What it costs to inhibit APICv, and to activate it again. With @access, so that there is something to zap each time. */
 static void toggle(struct kvm_vm *vm, struct kvm_vcpu *inhibitor, bool access, uint64_t *on, uint64_t *off)
 {
-	uint64_t start, ons[NR_TOGGLES], offs[NR_TOGGLES];
+	uint64_t start, to_inhibit[NR_TOGGLES], to_activate[NR_TOGGLES];
 	int i;
 
 	for (i = 0; i < NR_TOGGLES; i++) {
 		start = rdtsc();
 		apicv_inhibit(inhibitor, true);
-		ons[i] = rdtsc() - start;
+		to_inhibit[i] = rdtsc() - start;
 		if (access)
 			read_ticks(vm);
 		start = rdtsc();
 		apicv_inhibit(inhibitor, false);
-		offs[i] = rdtsc() - start;
+		to_activate[i] = rdtsc() - start;
 		if (access)
 			read_ticks(vm);
 	}
-	*on = median(ons, NR_TOGGLES);
-	*off = median(offs, NR_TOGGLES);
+	*on = median(to_inhibit, NR_TOGGLES);
+	*off = median(to_activate, NR_TOGGLES);
 }
 
 /* part-...: tools/bench/run computes from them what the zap costs if there is nothing to zap. */
