@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What IPI virtualization costs and saves: exits of the sender, instructions of one IPI, pages allocated for a vCPU.
- * Prints "bench: NAME VALUE"; one instruction is one tick of the TSC in the emulated host.
+ * Prints "bench: NAME VALUE"; an instruction is a tick of the TSC in the emulated host, see tools/bench/run.
  *
  * Built and run by tools/bench/run; a KVM selftest in all but the Makefile's list.
  */
