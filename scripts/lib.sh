@@ -98,9 +98,6 @@ finish() { printf '%s\n' "$2" > "$1.new" && mv "$1.new" "$1"; }
 # hash_of FILE...: one key for the contents and names of files and folders.
 hash_of() { find "$@" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16; }
 
-# series_key: one key for the mails of the series and their order.
-series_key() { (cd "$patches" && cat series && xargs -r cat < series) | sha256sum | cut -c1-16; }
-
 # git with nothing of the user's configuration in it: the same commits on every machine.
 labgit()
 {

@@ -74,7 +74,7 @@ setup() { world; }
 	rm fakes/git
 	hash -r
 	"$top/scripts/apply"
-	[ "$(git -C build/6.1/linux rev-list --count base..series)" -eq 2 ]
+	[ "$(git -C build/6.1/linux rev-list --count base..series)" -eq 4 ]
 }
 
 @test "the base package changed under a tree: refuses, names both" {
@@ -91,6 +91,9 @@ setup() { world; }
 	run "$top/scripts/clean"
 	last_line_says "not exported"
 	[ -e build/6.1/linux ]
+	topic three
+	run "$top/scripts/clean"
+	last_line_says "not exported"
 	"$top/scripts/export"
 	"$top/scripts/clean"
 	[ ! -e build ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# A small world for the tests of the scripts: a kernel of three files, a series of two patches, a build folder of its own.
+# A small world for the tests of the scripts: a kernel of four files, three topics of one or two patches, a build folder of its own.
 # shellcheck shell=bash
 
 top=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
@@ -8,32 +8,44 @@ world()
 {
 	cd "$BATS_TEST_TMPDIR" || return
 	export BUILD=$PWD/build PATCHES=$PWD/patches MIRRORS=$PWD/mirrors B=6.1
-	unset LAB_LOCK_run LAB_LOCK_scratch LAB_LOCK_base LAB_LOCK_kernel LAB_DEPTH LINUX
+	unset LAB_LOCK_run LAB_LOCK_scratch LAB_LOCK_base LAB_LOCK_kernel LAB_DEPTH LINUX TOPIC TOPICS PREV
 	mkdir -p kernel/arch/x86/kvm "$PATCHES" "$MIRRORS"
 	printf 'VERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 192\nkernelversion:\n\t@echo 6.1.192\n' > kernel/Makefile
 	seq 1 30 > kernel/arch/x86/kvm/a.c
 	seq 1 30 > kernel/arch/x86/kvm/b.c
+	seq 1 30 > kernel/arch/x86/kvm/c.c
 	tar -cJf linux.tar.xz kernel
 	export LINUX_TARBALL=$PWD/linux.tar.xz
-	: > "$PATCHES/series"
 	: > "$PATCHES/blobs"
 }
 
-# world_with_series: the same, with two patches: one changes a.c, one adds n.c and changes b.c.
+# world_with_series: the same, with topics: "one" changes a.c, "two" adds n.c and changes b.c and a.c, "three", which needs "one",
+# changes c.c twice.
 world_with_series()
 {
 	world
+	printf 'one:\ntwo: one\nthree: one\n' > "$PATCHES/topics"
 	"$top/scripts/apply"
 	commit 'sed -i s/^10$/ten/ arch/x86/kvm/a.c' 'KVM: x86: Change a'
-	commit 'echo new > arch/x86/kvm/n.c; sed -i s/^20$/twenty/ arch/x86/kvm/b.c' 'KVM: x86: Add n'
+	topic one
+	commit 'echo new > arch/x86/kvm/n.c; sed -i s/^20$/twenty/ arch/x86/kvm/b.c; sed -i s/^20$/twenty/ arch/x86/kvm/a.c' 'KVM: x86: Add n'
+	topic two
+	commit 'sed -i s/^10$/ten/ arch/x86/kvm/c.c' 'KVM: x86: Change c'
+	commit 'sed -i s/^11$/eleven/ arch/x86/kvm/c.c' 'KVM: x86: Change c again'
+	topic three
 	"$top/scripts/export"
 }
+
+linux() { git -C "$BUILD/6.1/linux" "$@"; }
 
 commit()
 {
 	(cd "$BUILD/6.1/linux" && eval "$1" && git add -A -f &&
 		git -c user.name=t -c user.email=t@localhost commit -q -m "$2")
 }
+
+# topic NAME: what was committed last is its last commit.
+topic() { linux branch -q -f "topic/$1" series; }
 
 # user_tree: a git tree of a user's, at the base.
 user_tree()
