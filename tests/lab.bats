@@ -73,3 +73,17 @@ runs() { wc -l < "$BUILD/6.1/results/runs"; }
 	[ "$status" -ne 0 ]
 	[[ "$output" == *"there is no selftest 'b_test'"* ]]
 }
+
+@test "the kernel of a topic runs the tests that the topic adds, or none" {
+	cp -r "$BUILD/6.1/kernels/patched" "$BUILD/6.1/kernels/topic-one"
+	mkdir "$PATCHES/one"
+	echo 0001-a.patch > "$PATCHES/one/series"
+	echo '+TEST_GEN_PROGS_x86_64 += x86_64/b_test' > "$PATCHES/one/0001-a.patch"
+	echo 'one:' > "$PATCHES/topics"
+	"$top/scripts/lab" bochs-stub topic-one
+	[ ! -s "$BUILD/6.1/results/topic-one-bochs-stub/list" ]
+	echo b_test >> "$BUILD/6.1/selftests/list"
+	touch "$BUILD/6.1/selftests/b_test"
+	"$top/scripts/lab" bochs-stub topic-one
+	[ "$(cat "$BUILD/6.1/results/topic-one-bochs-stub/list")" = 'b_test 120' ]
+}

@@ -86,6 +86,13 @@ setup()
 	[ "${lines[-1]}" = '1 passed, 0 failed, 2 skipped' ]
 }
 
+@test "a topic's kernel: the engine is what comes after its name" {
+	mv "$dir" results/topic-a-b-qemu-svm
+	run "$top/scripts/results" results/topic-a-b-qemu-svm
+	grep '"engine": "qemu-svm"' results/topic-a-b-qemu-svm/results.json
+	grep '"kernel": "topic-a-b"' results/topic-a-b-qemu-svm/results.json
+}
+
 @test "preflight: a /dev/kvm that is neither VMX nor SVM is not called hardware" {
 	mkdir -p sys/module/kvm_pvm
 	echo 'flags : fpu sse' > cpuinfo
