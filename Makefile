@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # Two commands: make run, make test. The rest: make help.
-# Variables: ENGINE=, ENGINES=, TESTS=, CPUS=, KERNEL=, LINUX=, B= (the base), BUILD= (where everything is built)
+# Variables: ENGINE=, ENGINES=, TESTS=, CPUS=, KERNEL=, TOPIC=, TOPICS=, LINUX=, B= (the base), BUILD= (where everything is built)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-export ENGINE ENGINES CPUS LINUX B BUILD APPEND PREV
+export ENGINE ENGINES CPUS LINUX B BUILD APPEND PREV TOPIC TOPICS
 KERNEL ?= patched
 
 # Unset is not the same as empty for the scripts.
-$(foreach v,ENGINE ENGINES CPUS LINUX B BUILD APPEND PREV,$(if $($v),,$(eval unexport $v)))
+$(foreach v,ENGINE ENGINES CPUS LINUX B BUILD APPEND PREV TOPIC TOPICS,$(if $($v),,$(eval unexport $v)))
 
 ## run        from a fresh machine to the table: patched kernel, KUnit and selftests on emulated hosts   20 min, again 2 min
 run:
@@ -21,7 +21,8 @@ test:
 ## test-long  what takes too long for every change; STAGES= one or some of (estimated for two idle cores):   75 min
 ##              hybrid 1 min, erratum 3 min, variants (ten runs of v6.1) 11 min, v6.12 (its kernel 10 min, nine runs 12 min),
 ##              cost (instructions of the hooks) 8 min, debug (lockdep, failing allocations) 20 min,
-##              ipiv-long (a million IPIs), apic-long (thousands of inhibits) not measured
+##              ipiv-long (a million IPIs), apic-long (thousands of inhibits),
+##              topics (each one without those that it doesn't need) not measured
 test-long:
 	@scripts/test --long $(STAGES)
 
@@ -29,11 +30,12 @@ test-long:
 base:
 	@scripts/base
 
-## apply      apply the series to the scratch tree; LINUX=/path/to/tree: to a tree of yours               5 s
+## apply      apply the series to the scratch tree; LINUX=/path/to/tree: to a tree of yours;              10 s
+##              TOPICS="a b": only these and nothing that they don't need
 apply:
 	@scripts/apply
 
-## kernel     build a kernel for the emulated hosts; KERNEL=patched|base|control|debug                    7 min, again 15 s
+## kernel     build a kernel for the emulated hosts; KERNEL=patched|base|control|topic-NAME|v1|debug      7 min, again 15 s
 kernel:
 	@scripts/kernel $(KERNEL)
 
@@ -58,7 +60,7 @@ shell:
 check:
 	@scripts/check
 
-## bisect     every prefix of the series builds; no new sparse or W=1 report                              9 min
+## bisect     every prefix of each topic builds, its end for 32 bits; no new sparse or W=1 report          11 min
 bisect:
 	@scripts/bisect
 
@@ -78,7 +80,7 @@ bench-long:
 export:
 	@scripts/export
 
-## send       write the mbox that would be mailed; PREV=commit: with a range-diff to that version         5 s
+## send       write the mbox of TOPIC= that would be mailed; PREV=commit: with a range-diff to that version    10 s
 send:
 	@scripts/send
 
