@@ -76,6 +76,10 @@ bench:
 bench-long:
 	@tools/bench/run long
 
+## report     one HTML page of all results and figures, build/report.html; PREV=old.html: with the differences        1 s
+report:
+	@scripts/report $(if $(PREV),--against $(PREV))
+
 ## export     write patches/ and the mirrors from the commits of the scratch tree                         2 s
 export:
 	@scripts/export
@@ -96,4 +100,4 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile
 
-.PHONY: run test test-long base apply kernel selftests kunit lab shell check bisect control bench bench-long export send why clean help
+.PHONY: run test test-long base apply kernel selftests kunit lab shell check bisect control bench bench-long report export send why clean help
