@@ -47,10 +47,11 @@ selftests:
 kunit:
 	@scripts/kunit
 
-## lab        boot one kernel on one engine: ENGINE=qemu-svm|bochs-vmx|bochs-svm|host KERNEL= TESTS="a b"     1 to 3 min
+## lab        boot one kernel on one engine: ENGINE=qemu-svm|bochs-vmx|bochs-svm KERNEL= TESTS="a b"          1 to 3 min
+##              ENGINE=kvm: in a VM of this machine's KVM; ENGINE=host: on this machine itself (Documentation/hardware.md)
 lab:
 	@scripts/lab $(or $(ENGINE),qemu-svm) $(KERNEL) $(TESTS)
-	@scripts/results build/$(or $(B),6.1)/results/$(KERNEL)-$(or $(ENGINE),qemu-svm)
+	@$(if $(filter host,$(ENGINE)),,scripts/results build/$(or $(B),6.1)/results/$(KERNEL)-$(or $(ENGINE),qemu-svm))
 
 ## shell      a prompt in an emulated host with the patched kernel: ENGINE=                               20 s
 shell:
@@ -80,6 +81,10 @@ bench-long:
 report:
 	@scripts/report $(if $(PREV),--against $(PREV))
 
+## submit-results    a folder of this machine's results to hand on, build/submit/NAME, without what tells which machine it was    1 s
+submit-results:
+	@scripts/submit
+
 ## export     write patches/ and the mirrors from the commits of the scratch tree                         2 s
 export:
 	@scripts/export
@@ -100,4 +105,4 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile
 
-.PHONY: run test test-long base apply kernel selftests kunit lab shell check bisect control bench bench-long report export send why clean help
+.PHONY: run test test-long base apply kernel selftests kunit lab shell check bisect control bench bench-long report submit-results export send why clean help
