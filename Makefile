@@ -4,11 +4,11 @@
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-export ENGINE ENGINES CPUS LINUX B BUILD APPEND PREV TOPIC TOPICS
+export ENGINE ENGINES CPUS LINUX B BUILD APPEND PREV TOPIC TOPICS CONFIG
 KERNEL ?= patched
 
 # Unset is not the same as empty for the scripts.
-$(foreach v,ENGINE ENGINES CPUS LINUX B BUILD APPEND PREV TOPIC TOPICS,$(if $($v),,$(eval unexport $v)))
+$(foreach v,ENGINE ENGINES CPUS LINUX B BUILD APPEND PREV TOPIC TOPICS CONFIG,$(if $($v),,$(eval unexport $v)))
 
 ## run        from a fresh machine to the table: patched kernel, KUnit and selftests on emulated hosts   20 min, again 2 min
 run:
@@ -77,6 +77,10 @@ bench:
 bench-long:
 	@tools/bench/run long
 
+## deb        Debian packages of the patched kernel for a host; CONFIG=file: not the running kernel's configuration    2 CPU hours
+deb:
+	@scripts/deb
+
 ## report     one HTML page of all results and figures, build/report.html; PREV=old.html: with the differences        1 s
 report:
 	@scripts/report $(if $(PREV),--against $(PREV))
@@ -105,4 +109,4 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile
 
-.PHONY: run test test-long base apply kernel selftests kunit lab shell check bisect control bench bench-long report submit-results export send why clean help
+.PHONY: run test test-long base apply kernel selftests kunit lab shell check bisect control bench bench-long deb report submit-results export send why clean help
