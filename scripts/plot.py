@@ -23,7 +23,8 @@ def short(value):
 
 def svg(height, label, body, alone=False):
     """ALONE: a file of its own, with colours and a background."""
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {W} {height}" role="img" aria-label="{escape(label, quote=True)}">'
+    size = f' width="{W * 3 // 2}" height="{height * 3 // 2}"' if alone else ""
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {W} {height}" role="img" aria-label="{escape(label, quote=True)}"{size}>'
     inside = f"<style>{STYLE}</style><rect width='{W}' height='{height}' fill='var(--bg)'/>" if alone else ""
     return head + inside + "".join(body) + "</svg>"
 
