@@ -22,7 +22,8 @@ test:
 ##              hybrid 1 min, erratum 3 min, variants (ten runs of v6.1) 11 min, v6.12 (its kernel 10 min, nine runs 12 min),
 ##              cost (instructions of the hooks) 8 min, debug (lockdep, failing allocations) 20 min,
 ##              ipiv-long (a million IPIs), apic-long (thousands of inhibits),
-##              topics (each one without those that it doesn't need) not measured
+##              topics (each one without those that it doesn't need) not measured,
+##              host-modules (ENGINE=host in a Debian on emulated hosts, KVM as modules; its kernel 8 min) not measured
 test-long:
 	@scripts/test --long $(STAGES)
 

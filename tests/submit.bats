@@ -25,7 +25,7 @@ setup()
 		[    1.2] nfs: server 192.168.17.4 and fe80::216:3eff:feaa:bbcc%eth0 and 2001:db8:0:1:2:3:4:5 not responding
 		[    1.3] usb 1-1: SerialNumber: 4C530001230
 		[    1.4] ata1: disk WD-WX11A, wwn-0x50014ee2b1234567, board CZ1234X89
-		[    1.5] python3[77]: /home/someone/kvm by someone.else@example.org
+		[    1.5] python3[77]: /home/Someone7/kvm by someone.else@example.org
 		[    1.6] pci 0000:00:1f.2: [8086:2922] type 00 class 0x010601, time 12:34:56, CPU 0 PID: 1
 		[    1.7] kvm: QEMU 7.2.22, ffffffff81000000 00:25:00
 	EOT
