@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/kvm_host.h>
 
+#include <asm/apicdef.h>
 #include <asm/vmx.h>
 
 #include "apic_access.h"
@@ -8,7 +9,6 @@
 #include "kvm_cache_regs.h"
 #include "lapic.h"
 #include "mmu.h"
-#include "x86.h"
 
 #define APIC_ACCESS_GFN		gpa_to_gfn(APIC_DEFAULT_PHYS_BASE)
 
@@ -43,7 +43,7 @@ int kvm_apic_access_create(struct kvm *kvm)
 	int r = 0;
 
 	mutex_lock(&kvm->slots_lock);
-	if (kvm->arch.apic_access.created || kvm->arch.apic_access.suppressed)
+	if (kvm->arch.apic_access.created)
 		goto out;
 
 	r = apic_access_set_memslot(kvm, PAGE_SIZE);
@@ -68,134 +68,46 @@ void kvm_apic_access_drop(struct kvm *kvm)
 }
 
 /*
- * The memslot isn't needed for correctness, i.e. it's suppressed even if it can't
- * be deleted for want of memory, and there won't be another attempt.
+ * The answer may change at any time.  The fault has read mmu_invalidate_seq
+ * already; whoever changes what the answer depends on stores that first, then zaps
+ * and increments mmu_invalidate_seq with mmu_lock held for write.  A fault that
+ * had the old answer either is zapped, or retries, see is_page_fault_stale().
  */
-void kvm_apic_access_suppress(struct kvm_vcpu *vcpu)
-	__must_hold(&vcpu->kvm->srcu)
+bool kvm_apic_access_is_mmio(struct kvm_vcpu *vcpu)
 {
 	struct kvm *kvm = vcpu->kvm;
 
-	if (READ_ONCE(kvm->arch.apic_access.suppressed))
-		return;
-
-	/* The update of the memslots waits for readers, among them this one. */
-	kvm_vcpu_srcu_read_unlock(vcpu);
-	mutex_lock(&kvm->slots_lock);
-
-	if (kvm->arch.apic_access.created)
-		kvm_apic_access_drop(kvm);
-	WRITE_ONCE(kvm->arch.apic_access.suppressed, true);
-
-	mutex_unlock(&kvm->slots_lock);
-	kvm_vcpu_srcu_read_lock(vcpu);
+	return is_guest_mode(vcpu) || !kvm_apicv_activated(kvm) ||
+	       READ_ONCE(kvm->arch.apic_access.suppressed);
 }
 
-static void apic_access_count_fault(struct kvm *kvm,
-				    enum kvm_apic_access_fault fault)
-{
-	if (fault == APIC_ACCESS_MAP)
-		atomic64_inc(&kvm->stat.apic_access_map);
-	else if (fault == APIC_ACCESS_EMULATE)
-		atomic64_inc(&kvm->stat.apic_access_emulate);
-	else
-		atomic64_inc(&kvm->stat.apic_access_retry);
-}
-
-enum kvm_apic_access_fault
-__kvm_apic_access_fault(struct kvm_vcpu *vcpu, const struct kvm_memory_slot *slot)
-{
-	enum kvm_apic_access_fault fault;
-
-	fault = apic_access_decide(slot->flags & KVM_MEMSLOT_INVALID,
-				   is_guest_mode(vcpu),
-				   kvm_apicv_activated(vcpu->kvm));
-	apic_access_count_fault(vcpu->kvm, fault);
-	return fault;
-}
-
-/*
- * The decision of a fault depends on the inhibits, and the inhibits may change
- * before the fault is done.  The fault marks the page as mapped, and only then
- * looks at the inhibits again.  Whoever changes the inhibits stores them, and
- * only then looks whether the page is mapped.  Either the fault sees the new
- * inhibits, or the other side sees that there may be an SPTE to zap, and it
- * zaps with mmu_lock held for write, i.e. after the fault has installed it.
- *
- * As it's the decision that is checked, the zap doesn't have to invalidate any
- * range, be it of GFNs or of HVAs, and concerns no other fault.
- */
-bool __kvm_apic_access_fault_stale(struct kvm_vcpu *vcpu,
-				   enum kvm_apic_access_fault decided)
-{
-	struct kvm *kvm = vcpu->kvm;
-
-	lockdep_assert_held(&kvm->mmu_lock);
-
-	/* The inhibits don't matter for L2. */
-	if (is_guest_mode(vcpu))
-		return false;
-
-	WRITE_ONCE(kvm->arch.apic_access.mapped, true);
-	/* Pairs with the barrier in kvm_apic_access_zap(). */
-	smp_mb();
-
-	if (decided == apic_access_decide(false, false, kvm_apicv_activated(kvm)))
-		return false;
-
-	apic_access_count_fault(kvm, APIC_ACCESS_RETRY);
-	return true;
-}
-
-/*
- * TLBs aren't flushed here.  Every vCPU has KVM_REQ_APICV_UPDATE pending, is out
- * of the guest since the request was made, and can't be done with it before
- * apicv_update_lock is released.  It flushes its TLB then, before it enters the
- * guest, see kvm_apic_access_updated().  Whatever page was mapped may be gone by
- * then, but nobody can have used the translation.
- */
 void kvm_apic_access_zap(struct kvm *kvm)
 {
-	struct kvm_apic_access *access = &kvm->arch.apic_access;
-	bool flush;
-	int idx;
-
 	lockdep_assert_held_write(&kvm->arch.apicv_update_lock);
 
-	/* Pairs with the barrier in kvm_apic_access_fault_stale(). */
-	smp_mb();
-	if (!READ_ONCE(access->mapped))
+	if (kvm_apicv_activated(kvm))
+		kvm_mmu_zap_mmio(kvm, APIC_ACCESS_GFN);
+	else
+		kvm_zap_gfn_range(kvm, APIC_ACCESS_GFN, APIC_ACCESS_GFN + 1);
+}
+
+/*
+ * The memslot stays, deleting it might fail for want of memory.  If it's another
+ * vCPU that zaps right now, then apicv_update_lock lets this one wait for it.
+ */
+void kvm_apic_access_suppress(struct kvm *kvm)
+{
+	struct kvm_apic_access *access = &kvm->arch.apic_access;
+
+	if (READ_ONCE(access->suppressed))
 		return;
 
-	idx = srcu_read_lock(&kvm->srcu);
-	write_lock(&kvm->mmu_lock);
-
-	/* Before the zap, as that may drop mmu_lock for a moment. */
-	WRITE_ONCE(access->mapped, false);
-	kvm->stat.apic_access_zapped += kvm_mmu_zap_gfn(kvm, APIC_ACCESS_GFN, &flush);
-	kvm->stat.apic_access_zap++;
-	if (flush)
-		WRITE_ONCE(access->flush_seq, access->flush_seq + 1);
-
-	write_unlock(&kvm->mmu_lock);
-	srcu_read_unlock(&kvm->srcu, idx);
-}
-
-void kvm_apic_access_forget_mmio(struct kvm_vcpu *vcpu)
-{
-	vcpu_clear_mmio_gfn(vcpu, APIC_ACCESS_GFN);
-}
-
-bool kvm_apic_access_updated(struct kvm_vcpu *vcpu)
-{
-	u32 seq = READ_ONCE(vcpu->kvm->arch.apic_access.flush_seq);
-	struct kvm_lapic *apic = vcpu->arch.apic;
-
-	if (!apic || apic->access_flush_seq == seq)
-		return false;
-
-	apic->access_flush_seq = seq;
-	return true;
+	down_write(&kvm->arch.apicv_update_lock);
+	if (!access->suppressed) {
+		WRITE_ONCE(access->suppressed, true);
+		kvm_zap_gfn_range(kvm, APIC_ACCESS_GFN, APIC_ACCESS_GFN + 1);
+	}
+	up_write(&kvm->arch.apicv_update_lock);
 }
 
 void kvm_apic_access_page_moved(struct kvm *kvm)
@@ -206,25 +118,28 @@ void kvm_apic_access_page_moved(struct kvm *kvm)
 		kvm_make_all_cpus_request(kvm, KVM_REQ_APIC_PAGE_RELOAD);
 }
 
+/* An APIC that is disabled is nowhere, wherever its base is. */
+static bool apic_is_relocated(u64 apic_base)
+{
+	return (apic_base & MSR_IA32_APICBASE_ENABLE) &&
+	       (apic_base & MSR_IA32_APICBASE_BASE) != APIC_DEFAULT_PHYS_BASE;
+}
+
 void kvm_apic_access_base_changed(struct kvm_vcpu *vcpu)
 {
-	bool relocated = apic_base_is_relocated(vcpu->arch.apic_base);
+	bool relocated = apic_is_relocated(vcpu->arch.apic_base);
 	struct kvm_lapic *apic = vcpu->arch.apic;
 	struct kvm *kvm = vcpu->kvm;
-	struct kvm_apic_access *access = &kvm->arch.apic_access;
-	bool inhibit;
 
 	if (!enable_apicv || relocated == apic->relocated)
 		return;
 
 	/* The count and the inhibit change together, or not at all. */
 	down_write(&kvm->arch.apicv_update_lock);
-	inhibit = apic_access_count(access, apic->relocated, relocated);
+	kvm->arch.apic_access.nr_relocated += relocated - apic->relocated;
 	apic->relocated = relocated;
-	if (relocated && access->nr_relocated == 1)
-		kvm->stat.apic_base_inhibit++;
 	__kvm_set_or_clear_apicv_inhibit(kvm,
 					 APICV_INHIBIT_REASON_APIC_BASE_MODIFIED,
-					 inhibit);
+					 kvm->arch.apic_access.nr_relocated);
 	up_write(&kvm->arch.apicv_update_lock);
 }

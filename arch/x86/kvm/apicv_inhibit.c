@@ -4,6 +4,7 @@
 
 #include "apic_access.h"
 #include "apicv_inhibit.h"
+#include "ioapic.h"
 #include "lapic.h"
 #include "trace.h"
 #include "x86.h"
@@ -19,12 +20,24 @@ static const char * const apicv_inhibit_names[] = {
 	[APICV_INHIBIT_REASON_IRQWIN] = "IRQWIN",
 	[APICV_INHIBIT_REASON_PIT_REINJ] = "PIT_REINJ",
 	[APICV_INHIBIT_REASON_SEV] = "SEV",
-	[APICV_INHIBIT_REASON_PHYSICAL_ID_ALIASED] = "PHYSICAL_ID_ALIASED",
-	[APICV_INHIBIT_REASON_LOGICAL_ID_ALIASED] = "LOGICAL_ID_ALIASED",
 	[APICV_INHIBIT_REASON_PHYSICAL_ID_TOO_BIG] = "PHYSICAL_ID_TOO_BIG",
 };
 
 static_assert(ARRAY_SIZE(apicv_inhibit_names) == NR_APICV_INHIBIT_REASONS);
+
+/*
+ * Reasons that come and go with what a guest writes.  Each change that switches
+ * APICv makes all vCPUs exit and wait, i.e. one vCPU that writes in a loop would
+ * slow down all others.  Set at once, for the sake of correctness, such a reason
+ * stays for up to this many jiffies after it has gone: APICv is switched off and
+ * on once in that time at most.
+ */
+#define APICV_GUEST_INHIBITS				\
+	(BIT(APICV_INHIBIT_REASON_HYPERV) |		\
+	 BIT(APICV_INHIBIT_REASON_APIC_ID_MODIFIED) |	\
+	 BIT(APICV_INHIBIT_REASON_APIC_BASE_MODIFIED) |	\
+	 BIT(APICV_INHIBIT_REASON_PHYSICAL_ID_TOO_BIG))
+#define APICV_CLEAR_DELAY	(HZ / 10)
 
 bool kvm_apicv_activated(struct kvm *kvm)
 {
@@ -41,214 +54,95 @@ bool kvm_vcpu_apicv_activated(struct kvm_vcpu *vcpu)
 }
 EXPORT_SYMBOL_GPL(kvm_vcpu_apicv_activated);
 
-static void apicv_count_inhibit(struct kvm *kvm, int reason, bool set, u64 now)
-{
-	u64 *since = &kvm->arch.apicv_inhibited_since[reason];
-
-	if (set) {
-		kvm->stat.apicv_inhibit_set[reason]++;
-		*since = now;
-	} else {
-		kvm->stat.apicv_inhibit_cleared[reason]++;
-		kvm->stat.apicv_inhibit_ns[reason] += now - *since;
-	}
-}
-
-/* Store the reasons, count and trace those that change. */
-static void apicv_store_inhibits(struct kvm *kvm, unsigned long new)
-{
-	unsigned long changed = kvm->arch.apicv_inhibit_reasons ^ new;
-	u64 now = ktime_get_ns();
-	int reason;
-
-	/* Faults read the inhibits without a lock. */
-	WRITE_ONCE(kvm->arch.apicv_inhibit_reasons, new);
-
-	for_each_set_bit(reason, &changed, NR_APICV_INHIBIT_REASONS) {
-		apicv_count_inhibit(kvm, reason, new & BIT(reason), now);
-		trace_kvm_apicv_inhibit_changed(kvm, reason,
-						apicv_inhibit_names[reason],
-						new & BIT(reason), new);
-	}
-}
-
-#define APICV_IRQWIN	BIT(APICV_INHIBIT_REASON_IRQWIN)
-
-/*
- * Count the inhibit itself among the users of the windows, i.e. that's zero only
- * if there's neither an inhibit nor an open window, and see that it goes away.
- */
-static void apicv_hold_irq_window_inhibit(struct kvm *kvm)
-{
-	struct kvm_apicv_irq_windows *windows = &kvm->arch.apicv_irq_windows;
-
-	lockdep_assert_held_write(&kvm->arch.apicv_update_lock);
-
-	/*
-	 * Whoever sees the count sees the inhibit and the requests, too.
-	 * Pairs with atomic_inc_not_zero() in kvm_apicv_irq_window_open().
-	 */
-	smp_mb__before_atomic();
-	atomic_inc(&windows->users);
-	WRITE_ONCE(windows->last_close, jiffies);
-	schedule_delayed_work(&windows->clear, APICV_IRQ_WINDOW_LINGER);
-}
-
-/*
- * Return the reasons in @inhibits, or APICV_IRQWIN if there are none and a window
- * is open.  As long as there are others, it's enough to count the windows.
- */
-static unsigned long apicv_add_irq_window_inhibit(struct kvm *kvm,
-						  unsigned long inhibits)
-{
-	if (inhibits || !atomic_read(&kvm->arch.apicv_irq_windows.users))
-		return inhibits;
-
-	apicv_hold_irq_window_inhibit(kvm);
-	return APICV_IRQWIN;
-}
-
-/*
- * Drop the count of the inhibit if it's the last one, which is atomic with regard
- * to kvm_apicv_irq_window_open() on other CPUs.  Otherwise, or if it's too early,
- * come back.  The time may be an old one if a window is closed right now; nobody
- * needs the inhibit anymore in this case.
- */
-static void apicv_clear_irq_window_inhibit(struct work_struct *work)
-{
-	struct kvm_apicv_irq_windows *windows =
-		container_of(work, struct kvm_apicv_irq_windows, clear.work);
-	struct kvm *kvm = container_of(windows, struct kvm, arch.apicv_irq_windows);
-	unsigned long end = READ_ONCE(windows->last_close) + APICV_IRQ_WINDOW_LINGER;
-
-	down_write(&kvm->arch.apicv_update_lock);
-	if (time_before(jiffies, end))
-		schedule_delayed_work(&windows->clear, end - jiffies);
-	else if (atomic_cmpxchg(&windows->users, 1, 0) != 1)
-		schedule_delayed_work(&windows->clear, APICV_IRQ_WINDOW_LINGER);
-	else
-		__kvm_update_apicv_inhibits(kvm, 0, APICV_IRQWIN);
-	up_write(&kvm->arch.apicv_update_lock);
-}
-
-/*
- * While APICv is inhibited, for whatever reason, it stays so until windows have
- * been counted: whoever clears the last reason takes the lock for write, and
- * finds the window.
- */
-static bool apicv_count_irq_window(struct kvm *kvm)
-{
-	bool inhibited;
-
-	down_read(&kvm->arch.apicv_update_lock);
-	inhibited = kvm->arch.apicv_inhibit_reasons;
-	if (inhibited)
-		atomic_inc(&kvm->arch.apicv_irq_windows.users);
-	up_read(&kvm->arch.apicv_update_lock);
-
-	return inhibited;
-}
-
-void kvm_apicv_irq_window_open(struct kvm *kvm)
-{
-	/* Pairs with the barrier in apicv_hold_irq_window_inhibit(). */
-	if (atomic_inc_not_zero(&kvm->arch.apicv_irq_windows.users))
-		return;
-
-	if (apicv_count_irq_window(kvm))
-		return;
-
-	/* Count it only then: others rely on the inhibit if there's a count. */
-	down_write(&kvm->arch.apicv_update_lock);
-	if (kvm_apicv_activated(kvm)) {
-		__kvm_update_apicv_inhibits(kvm, APICV_IRQWIN, 0);
-		apicv_hold_irq_window_inhibit(kvm);
-	}
-	atomic_inc(&kvm->arch.apicv_irq_windows.users);
-	up_write(&kvm->arch.apicv_update_lock);
-}
-EXPORT_SYMBOL_GPL(kvm_apicv_irq_window_open);
-
-void kvm_apicv_irq_window_close(struct kvm *kvm)
-{
-	WRITE_ONCE(kvm->arch.apicv_irq_windows.last_close, jiffies);
-	atomic_dec(&kvm->arch.apicv_irq_windows.users);
-}
-EXPORT_SYMBOL_GPL(kvm_apicv_irq_window_close);
+static void apicv_clear_stale(struct work_struct *work);
 
 void kvm_apicv_init(struct kvm *kvm)
 {
-	/* The host's reason stays alone, as nobody sets or clears others then. */
-	int reason = enable_apicv ? APICV_INHIBIT_REASON_ABSENT :
-				    APICV_INHIBIT_REASON_DISABLE;
+	unsigned long reasons = BIT(APICV_INHIBIT_REASON_ABSENT);
 
 	init_rwsem(&kvm->arch.apicv_update_lock);
-	INIT_DELAYED_WORK(&kvm->arch.apicv_irq_windows.clear,
-			  apicv_clear_irq_window_inhibit);
+	INIT_DELAYED_WORK(&kvm->arch.apicv_clear_work, apicv_clear_stale);
 
-	kvm->arch.apicv_inhibit_reasons = BIT(reason);
-	apicv_count_inhibit(kvm, reason, true, ktime_get_ns());
-}
+	if (!enable_apicv)
+		reasons |= BIT(APICV_INHIBIT_REASON_DISABLE);
 
-static void apicv_show_reasons(struct seq_file *m, unsigned long reasons)
-{
-	int reason;
-
-	for_each_set_bit(reason, &reasons, NR_APICV_INHIBIT_REASONS)
-		seq_printf(m, " %s", apicv_inhibit_names[reason]);
-	seq_putc(m, '\n');
-}
-
-static void apicv_show_reason(struct kvm *kvm, struct seq_file *m, int reason)
-{
-	bool set = kvm->arch.apicv_inhibit_reasons & BIT(reason);
-	u64 ns = kvm->stat.apicv_inhibit_ns[reason];
-
-	if (!kvm->stat.apicv_inhibit_set[reason])
-		return;
-
-	if (set)
-		ns += ktime_get_ns() - kvm->arch.apicv_inhibited_since[reason];
-
-	seq_printf(m, "%-20s %-3s %10llu %10llu %14llu\n",
-		   apicv_inhibit_names[reason], set ? "yes" : "no",
-		   kvm->stat.apicv_inhibit_set[reason],
-		   kvm->stat.apicv_inhibit_cleared[reason],
-		   div_u64(ns, NSEC_PER_USEC));
-}
-
-/* A snapshot, as the vCPU may run. */
-static void apicv_show_vcpu(struct kvm_vcpu *vcpu, struct seq_file *m)
-{
-	seq_printf(m, "vcpu %d: %s", vcpu->vcpu_id,
-		   kvm_vcpu_apicv_active(vcpu) ? "on" : "off");
-	apicv_show_reasons(m, static_call(kvm_x86_vcpu_get_apicv_inhibit_reasons)(vcpu));
-}
-
-void kvm_apicv_show(struct kvm *kvm, struct seq_file *m)
-{
-	struct kvm_vcpu *vcpu;
-	unsigned long i;
-
-	down_read(&kvm->arch.apicv_update_lock);
-
-	seq_printf(m, "apicv: %s", kvm_apicv_activated(kvm) ? "on" : "off");
-	apicv_show_reasons(m, kvm->arch.apicv_inhibit_reasons);
-
-	seq_printf(m, "%-20s %-3s %10s %10s %14s\n",
-		   "reason", "now", "set", "cleared", "us");
-	for (i = 0; i < NR_APICV_INHIBIT_REASONS; i++)
-		apicv_show_reason(kvm, m, i);
-
-	kvm_for_each_vcpu(i, vcpu, kvm)
-		apicv_show_vcpu(vcpu, m);
-
-	up_read(&kvm->arch.apicv_update_lock);
+	kvm->arch.apicv_inhibit_reasons = reasons;
 }
 
 void kvm_apicv_destroy(struct kvm *kvm)
 {
-	cancel_delayed_work_sync(&kvm->arch.apicv_irq_windows.clear);
+	/* Destruction clears reasons, too, e.g. those of devices. */
+	down_write(&kvm->arch.apicv_update_lock);
+	kvm->arch.apicv_dying = true;
+	up_write(&kvm->arch.apicv_update_lock);
+
+	cancel_delayed_work_sync(&kvm->arch.apicv_clear_work);
+}
+
+/*
+ * IRQWIN is cleared once that many interrupts have been delivered that APICv would
+ * have delivered, since the last window was closed.  To switch APICv off and on
+ * costs about as much, i.e. whether the next window comes before or after that, no
+ * more than twice what had to be is spent.
+ */
+#define APICV_MISSED_INTERRUPTS	6
+
+void kvm_apicv_open_irq_window(struct kvm *kvm)
+{
+	atomic_t *windows = &kvm->arch.apicv_irq_windows;
+
+	/* Pairs with atomic_set_release() below, i.e. the inhibit is in force. */
+	if (atomic_inc_not_zero(windows))
+		return;
+
+	down_write(&kvm->arch.apicv_update_lock);
+	if (!atomic_inc_not_zero(windows)) {
+		__kvm_update_apicv_inhibits(kvm, BIT(APICV_INHIBIT_REASON_IRQWIN), 0);
+		/* Pairs with atomic_inc_not_zero() without the lock. */
+		atomic_set_release(windows, 2);
+	}
+	up_write(&kvm->arch.apicv_update_lock);
+}
+EXPORT_SYMBOL_GPL(kvm_apicv_open_irq_window);
+
+void kvm_apicv_close_irq_window(struct kvm_vcpu *vcpu)
+{
+	struct kvm *kvm = vcpu->kvm;
+
+	atomic_set(&kvm->arch.apicv_missed_interrupts, 0);
+	atomic_dec(&kvm->arch.apicv_irq_windows);
+}
+EXPORT_SYMBOL_GPL(kvm_apicv_close_irq_window);
+
+void __kvm_apicv_missed_interrupt(struct kvm_vcpu *vcpu)
+{
+	struct kvm *kvm = vcpu->kvm;
+
+	/* It's missed because of other reasons, too. */
+	if (READ_ONCE(kvm->arch.apicv_inhibit_reasons) !=
+	    BIT(APICV_INHIBIT_REASON_IRQWIN))
+		return;
+
+	/* Any vCPU will do, and this one has to be kicked anyway. */
+	if (atomic_inc_return(&kvm->arch.apicv_missed_interrupts) >=
+	    APICV_MISSED_INTERRUPTS)
+		kvm_make_request(KVM_REQ_APICV_UPDATE, vcpu);
+}
+EXPORT_SYMBOL_GPL(__kvm_apicv_missed_interrupt);
+
+static void apicv_clear_irq_window_inhibit(struct kvm *kvm)
+{
+	atomic_t *windows = &kvm->arch.apicv_irq_windows;
+
+	if (atomic_read(windows) != 1 ||
+	    atomic_read(&kvm->arch.apicv_missed_interrupts) < APICV_MISSED_INTERRUPTS)
+		return;
+
+	down_write(&kvm->arch.apicv_update_lock);
+	/* Whoever opens a window from here on waits for the lock. */
+	if (atomic_cmpxchg(windows, 1, 0) == 1)
+		__kvm_update_apicv_inhibits(kvm, 0, BIT(APICV_INHIBIT_REASON_IRQWIN));
+	up_write(&kvm->arch.apicv_update_lock);
 }
 
 void kvm_vcpu_update_apicv(struct kvm_vcpu *vcpu)
@@ -259,11 +153,15 @@ void kvm_vcpu_update_apicv(struct kvm_vcpu *vcpu)
 	if (!lapic_in_kernel(vcpu))
 		return;
 
+	apicv_clear_irq_window_inhibit(vcpu->kvm);
+
 	/*
-	 * Even if this vCPU doesn't notice a change: APICv may have been off
-	 * and on again since a fault of this vCPU was cached as MMIO.
+	 * vCPUs share page tables.  If the CPU virtualizes accesses to the page
+	 * even if a vCPU is in x2APIC mode, where there's nothing at the page's
+	 * address, then no vCPU can have the page.
 	 */
-	kvm_apic_access_forget_mmio(vcpu);
+	if (kvm_x86_ops.virtualizes_xapic_in_x2apic_mode && apic_x2apic_mode(apic))
+		kvm_apic_access_suppress(vcpu->kvm);
 
 	down_read(&vcpu->kvm->arch.apicv_update_lock);
 	preempt_disable();
@@ -279,20 +177,29 @@ void kvm_vcpu_update_apicv(struct kvm_vcpu *vcpu)
 	kvm_apic_update_apicv(vcpu);
 	static_call(kvm_x86_refresh_apicv_exec_ctrl)(vcpu);
 
+	/* AVIC may have virtualized the EOI that the RTC waits for. */
+	if (!activate && !kvm_x86_ops.load_eoi_exitmap)
+		kvm_rtc_find_eoi(vcpu);
+
 	/*
 	 * When APICv gets disabled, we may still have injected interrupts
 	 * pending. At the same time, KVM_REQ_EVENT may not be set as APICv was
 	 * still active when the interrupt got accepted. Make sure
 	 * kvm_check_and_inject_events() is called to check for that.
 	 *
-	 * When APICv gets enabled, the guest may be in the middle of an
-	 * interrupt that KVM injected.  The CPU has to know its vector, as the
-	 * guest's EOI no longer exits.  If L2 is active, then the vector is
-	 * set when vmcs01 is loaded.
+	 * When AVIC gets enabled, an interrupt window may be open, for an ExtINT
+	 * that AVIC can't deliver.  The CPU ignores V_IRQ from now on: have the
+	 * window requested once more.
 	 */
-	if (!apic->apicv_active)
-		kvm_make_request(KVM_REQ_EVENT, vcpu);
-	else
+	kvm_make_request(KVM_REQ_EVENT, vcpu);
+
+	/*
+	 * When APICv gets enabled, the guest may be in the middle of an
+	 * interrupt that KVM injected.  Tell the CPU its vector, as the guest's
+	 * EOI no longer exits.  If L2 is active, then that is deferred until
+	 * vmcs01 is loaded.
+	 */
+	if (apic->apicv_active)
 		kvm_apic_update_hwapic_isr(vcpu);
 
 out:
@@ -301,50 +208,99 @@ out:
 }
 EXPORT_SYMBOL_GPL(kvm_vcpu_update_apicv);
 
-void __kvm_update_apicv_inhibits(struct kvm *kvm, unsigned long set,
-				 unsigned long clear)
+/* Trace what isn't as in @old anymore. */
+static void trace_apicv_inhibits(struct kvm *kvm, unsigned long old)
+{
+	unsigned long new = kvm->arch.apicv_inhibit_reasons;
+	unsigned long changed = old ^ new;
+	int reason;
+
+	for_each_set_bit(reason, &changed, NR_APICV_INHIBIT_REASONS)
+		trace_kvm_apicv_inhibit_changed(kvm, reason,
+						apicv_inhibit_names[reason],
+						new & BIT(reason), new);
+}
+
+/* APICv becomes active for the VM, or inactive. */
+static void apicv_switch(struct kvm *kvm, unsigned long reasons)
+{
+	/*
+	 * Kick all vCPUs before setting apicv_inhibit_reasons to avoid false
+	 * positives in the sanity check WARN in svm_vcpu_run(). This task will
+	 * wait for all vCPUs to ack the kick IRQ before updating
+	 * apicv_inhibit_reasons, and all other vCPUs will block on acquiring
+	 * apicv_update_lock so that vCPUs can't redo svm_vcpu_run() without
+	 * seeing the new inhibit state.
+	 *
+	 * Note, holding apicv_update_lock and taking it in the read side
+	 * (handling the request) also prevents other vCPUs from servicing the
+	 * request with a stale apicv_inhibit_reasons.
+	 */
+	kvm_make_all_cpus_request(kvm, KVM_REQ_APICV_UPDATE);
+	WRITE_ONCE(kvm->arch.apicv_inhibit_reasons, reasons);
+	/* Not the other way round: a fault in between would be none the wiser. */
+	kvm_apic_access_zap(kvm);
+}
+
+static void apicv_set_and_clear(struct kvm *kvm, unsigned long set,
+				unsigned long clear)
 {
 	unsigned long old = kvm->arch.apicv_inhibit_reasons, new;
 
 	lockdep_assert_held_write(&kvm->arch.apicv_update_lock);
 
 	new = (old & ~clear) | (set & kvm_x86_ops.apicv_inhibits);
-	new = apicv_add_irq_window_inhibit(kvm, new);
 	if (new == old)
 		return;
 
-	if (!old != !new) {
-		/*
-		 * Kick all vCPUs before setting apicv_inhibit_reasons to avoid
-		 * false positives in the sanity check WARN in svm_vcpu_run().
-		 * This task will wait for all vCPUs to ack the kick IRQ before
-		 * updating apicv_inhibit_reasons, and all other vCPUs will
-		 * block on acquiring apicv_update_lock so that vCPUs can't
-		 * redo svm_vcpu_run() without seeing the new inhibit state.
-		 *
-		 * Note, holding apicv_update_lock and taking it in the read
-		 * side (handling the request) also prevents other vCPUs from
-		 * servicing the request with a stale apicv_inhibit_reasons.
-		 */
-		kvm_make_all_cpus_request(kvm, KVM_REQ_APICV_UPDATE);
-		/*
-		 * Then zap the APIC-access page, so that accesses fault, or the
-		 * MMIO SPTE that is there instead, so that the page is mapped.
-		 * Not the other way round: a fault in between would install it
-		 * again.
-		 */
-		apicv_store_inhibits(kvm, new);
-		kvm_apic_access_zap(kvm);
-		kvm->stat.apicv_update++;
-	} else {
-		apicv_store_inhibits(kvm, new);
-	}
+	if (!old != !new)
+		apicv_switch(kvm, new);
+	else
+		WRITE_ONCE(kvm->arch.apicv_inhibit_reasons, new);
+
+	trace_apicv_inhibits(kvm, old);
+}
+
+/* Let the work clear @reasons, not before its time if it's queued already. */
+static void apicv_clear_later(struct kvm *kvm, unsigned long reasons)
+{
+	if (!reasons || kvm->arch.apicv_dying)
+		return;
+
+	kvm->arch.apicv_stale_inhibits |= reasons;
+	schedule_delayed_work(&kvm->arch.apicv_clear_work, APICV_CLEAR_DELAY);
+}
+
+static void apicv_clear_stale(struct work_struct *work)
+{
+	struct kvm *kvm = container_of(to_delayed_work(work), struct kvm,
+				       arch.apicv_clear_work);
+
+	down_write(&kvm->arch.apicv_update_lock);
+	apicv_set_and_clear(kvm, 0, kvm->arch.apicv_stale_inhibits);
+	kvm->arch.apicv_stale_inhibits = 0;
+	up_write(&kvm->arch.apicv_update_lock);
+}
+
+void __kvm_update_apicv_inhibits(struct kvm *kvm, unsigned long set,
+				 unsigned long clear)
+{
+	unsigned long later;
+
+	clear &= ~set;
+	later = clear & APICV_GUEST_INHIBITS & kvm->arch.apicv_inhibit_reasons;
+
+	apicv_set_and_clear(kvm, set, clear & ~later);
+
+	/* What has come back isn't stale anymore. */
+	kvm->arch.apicv_stale_inhibits &= ~set;
+	apicv_clear_later(kvm, later);
 }
 
 void kvm_update_apicv_inhibits(struct kvm *kvm, unsigned long set,
 			       unsigned long clear)
 {
-	if (!enable_apicv)
+	if (!enable_apicv || !((set | clear) & kvm_x86_ops.apicv_inhibits))
 		return;
 
 	down_write(&kvm->arch.apicv_update_lock);
@@ -352,3 +308,32 @@ void kvm_update_apicv_inhibits(struct kvm *kvm, unsigned long set,
 	up_write(&kvm->arch.apicv_update_lock);
 }
 EXPORT_SYMBOL_GPL(kvm_update_apicv_inhibits);
+
+static void apicv_show_reasons(struct seq_file *m, unsigned long reasons)
+{
+	int reason;
+
+	for_each_set_bit(reason, &reasons, NR_APICV_INHIBIT_REASONS)
+		seq_printf(m, " %s", apicv_inhibit_names[reason]);
+	seq_putc(m, '\n');
+}
+
+void kvm_apicv_show(struct kvm *kvm, struct seq_file *m)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	down_read(&kvm->arch.apicv_update_lock);
+
+	seq_printf(m, "apicv: %s", kvm_apicv_activated(kvm) ? "on" : "off");
+	apicv_show_reasons(m, kvm->arch.apicv_inhibit_reasons);
+
+	/* A snapshot, as vCPUs may run. */
+	kvm_for_each_vcpu(i, vcpu, kvm) {
+		seq_printf(m, "vcpu %d: %s", vcpu->vcpu_id,
+			   kvm_vcpu_apicv_active(vcpu) ? "on" : "off");
+		apicv_show_reasons(m, static_call(kvm_x86_vcpu_get_apicv_inhibit_reasons)(vcpu));
+	}
+
+	up_read(&kvm->arch.apicv_update_lock);
+}

@@ -7,15 +7,6 @@
 struct seq_file;
 
 /*
- * Stats of a VM:
- *   apicv_update		times APICv became active or inactive, each of which
- *				takes a request to all vCPUs
- *   apicv_inhibit_set,		times that each reason was set and cleared, and how
- *   _cleared, _ns		long it was set, as of when it was cleared last; by
- *				its number in enum kvm_apicv_inhibit
- */
-
-/*
  * APICv and AVIC are used unless there's a reason not to.  Reasons are kept per
  * VM, in kvm->arch.apicv_inhibit_reasons, with the exception of those that are
  * asked of the vendor module for each vCPU when a vCPU updates its state.
@@ -28,14 +19,9 @@ struct seq_file;
 void kvm_apicv_init(struct kvm *kvm);
 
 /*
- * Print whether APICv is active, and for each reason that there ever was whether
- * it's set, how often it was set and cleared and for how long it was set; and for
- * each vCPU whether it's active and the reasons of its own.  Takes
- * apicv_update_lock for read.
+ * Cancel what is deferred, and defer nothing anymore.  Called when destruction of
+ * the VM begins.  Sleeps, takes apicv_update_lock for write.
  */
-void kvm_apicv_show(struct kvm *kvm, struct seq_file *m);
-
-/* Stop what goes on by itself.  Called when the VM is destroyed, before its vCPUs. */
 void kvm_apicv_destroy(struct kvm *kvm);
 
 /* Whether @kvm has no reason to inhibit APICv.  Needs no lock, gives a snapshot. */
@@ -49,7 +35,7 @@ bool kvm_vcpu_apicv_activated(struct kvm_vcpu *vcpu);
 
 /*
  * Use APICv for @vcpu, or don't, as the reasons are now.  Called by the task that
- * runs @vcpu.  Takes apicv_update_lock for read.
+ * runs @vcpu.  Takes apicv_update_lock, for write if IRQWIN is to be cleared.
  */
 void kvm_vcpu_update_apicv(struct kvm_vcpu *vcpu);
 
@@ -58,6 +44,11 @@ void kvm_vcpu_update_apicv(struct kvm_vcpu *vcpu);
  * to all vCPUs at most.  A reason that is in both ends up set; one that the vendor
  * module doesn't know as a reason of VMs isn't set.  Called with apicv_update_lock
  * held for write, takes kvm->srcu and mmu_lock.
+ *
+ * Whatever is set is in force on return: no vCPU is in the guest, or will enter it,
+ * without having seen the reason.  A reason that a guest can set and clear as often
+ * as it likes, see APICV_GUEST_INHIBITS, is cleared a moment later, if it hasn't
+ * been set again by then.
  */
 void __kvm_update_apicv_inhibits(struct kvm *kvm, unsigned long set,
 				 unsigned long clear);
@@ -86,20 +77,36 @@ static inline void kvm_clear_apicv_inhibit(struct kvm *kvm,
 	kvm_update_apicv_inhibits(kvm, 0, BIT(reason));
 }
 
-/* How long APICv stays inhibited after the last interrupt window, in jiffies. */
-#define APICV_IRQ_WINDOW_LINGER		(HZ / 20)
+/*
+ * Show what inhibits APICv, for the VM and for each vCPU.  Takes apicv_update_lock
+ * for read.
+ */
+void kvm_apicv_show(struct kvm *kvm, struct seq_file *m);
 
 /*
  * Inhibit APICv as long as a vCPU waits to inject an interrupt that APICv can't
- * virtualize, and for APICV_IRQ_WINDOW_LINGER after the last of them, give or take
- * a tick: such interrupts rarely come alone, and to change an inhibit takes a
- * request to all vCPUs and a zap.  A vCPU has one window at most.
+ * virtualize, and until APICv would be of use after that.  A vCPU has one such
+ * window at most, and may close it before it has injected the interrupt: when
+ * APICv becomes active, the vCPU asks again.
  *
- * kvm_apicv_irq_window_open() may take apicv_update_lock, kvm->srcu and mmu_lock,
- * but doesn't take the first one for write while windows are in use or APICv is
- * inhibited anyway.  kvm_apicv_irq_window_close() doesn't take any lock.
+ * To open a window may sleep and takes apicv_update_lock for write if there's no
+ * other; the inhibit is in force on return.  Both are called by the task that runs
+ * the vCPU, to close doesn't sleep.
  */
-void kvm_apicv_irq_window_open(struct kvm *kvm);
-void kvm_apicv_irq_window_close(struct kvm *kvm);
+void kvm_apicv_open_irq_window(struct kvm *kvm);
+void kvm_apicv_close_irq_window(struct kvm_vcpu *vcpu);
+
+/*
+ * Tell that an interrupt of the local APIC of @vcpu is delivered by software as
+ * APICv isn't active.  Needs no lock, doesn't sleep.  See APICV_MISSED_INTERRUPTS.
+ */
+void __kvm_apicv_missed_interrupt(struct kvm_vcpu *vcpu);
+
+static inline void kvm_apicv_missed_interrupt(struct kvm_vcpu *vcpu)
+{
+	/* Only IRQWIN itself is counted, i.e. it has outlived the last window. */
+	if (atomic_read(&vcpu->kvm->arch.apicv_irq_windows) == 1)
+		__kvm_apicv_missed_interrupt(vcpu);
+}
 
 #endif /* __KVM_X86_APICV_INHIBIT_H */

@@ -6,110 +6,57 @@
 #include <linux/kvm_host.h>
 
 /*
- * Which memory types have been installed in SPTEs since a range of guest memory
- * was last zapped, see struct kvm_mtrr_cache.  The cache tells what has to be
- * zapped when a vCPU changes its mind about types.  It never tells the type of
- * a mapping, which is up to the vCPU that faults.
+ * Which memory types may be installed in the SPTEs of a VM, so that only what
+ * has another type than a vCPU asks for is zapped when its MTRRs or CR0.CD
+ * change.  The cache never tells the type of a mapping: that's up to the vCPU
+ * that faults.
  *
- * Types are bits: BIT() of an MTRR type, or the following for UC that ignores
- * the guest's PAT.  All ranges are GFNs, end exclusive.
+ * Guest memory is divided into slots that are fixed: one below 512KiB, and from
+ * there on eight of equal size from each power of two to the next, i.e. 64KiB each
+ * up to 1MiB and 256MiB each from 2GiB to 4GiB.  That tells memory from holes, as
+ * firmware lays them out.  For each slot, the cache has the types that have been
+ * installed there since it was last zapped.
+ *
+ * All ranges are GFNs, end exclusive.  None of the functions fails.
  */
+
+/* Types are BIT() of an MTRR type, or this for UC that ignores the guest's PAT. */
 #define KVM_MTRR_UC_IPAT	BIT(7)
 
-/* The first GFN that isn't subject to fixed-range MTRRs. */
-#define KVM_MTRR_FIXED_END	0x100
+#define KVM_MTRR_BATCH_RANGES	16
 
-#define KVM_MTRR_MAP_PIECES	(2 * KVM_NR_VAR_MTRR + 1)
-
-/*
- * The type that a vCPU would install, for all of guest memory.  Piece N has the
- * GFNs from its start up to the start of piece N + 1.  The first one starts at
- * KVM_MTRR_FIXED_END, the last one has no end.
- */
-struct kvm_mtrr_map {
-	u8 fixed[KVM_NR_FIXED_MTRR_REGION];
-	u8 nr;
+/* The ranges that have to be zapped, in ascending order. */
+struct kvm_mtrr_batch {
+	int nr;
+	/* There's something mapped behind the last range that may stay. */
+	bool closed;
 	struct {
 		gfn_t start;
-		u8 type;
-	} pieces[KVM_MTRR_MAP_PIECES];
+		gfn_t end;
+	} ranges[KVM_MTRR_BATCH_RANGES];
 };
 
 /*
- * Get the types that the MTRRs of a vCPU ask for, regardless of CR0.CD.  To be
- * called by the task that runs the vCPU.
+ * Get the first GFN of slot @slot, which is also the end of the one before it.
+ * No locks needed.
  */
-void kvm_mtrr_get_map(struct kvm_vcpu *vcpu, struct kvm_mtrr_map *map);
-
-/* Prepare the cache of a VM in which nothing is mapped. */
-void kvm_mtrr_cache_init(struct kvm_mtrr_cache *cache);
+gfn_t kvm_mtrr_slot_start(int slot);
 
 /*
- * Remember that @type is about to be installed in @gfns.  The caller holds
+ * Remember that @type may be installed from @start to @end.  The caller holds
  * mmu_lock, for read at least, from here on until the SPTE is in place.
  */
-void kvm_mtrr_cache_add(struct kvm_mtrr_cache *cache, struct kvm_mtrr_gfns gfns,
+void kvm_mtrr_cache_add(struct kvm_mtrr_cache *cache, gfn_t start, gfn_t end,
 			u8 type);
 
 /*
- * Get the types that may be installed at @gfn.  The caller holds mmu_lock, for
- * read at least.
+ * Forget the types of slot @slot, and add the slot to @batch, if any other than
+ * @wanted may be installed there; 0 is none.  To be called for all slots in
+ * ascending order, with mmu_lock held for write throughout.  The caller zaps what
+ * is in @batch afterwards, and nobody else may rely on the cache until that's
+ * done.  If there are too many ranges, the last one spans what is between, too.
  */
-u8 kvm_mtrr_cache_types(struct kvm_mtrr_cache *cache, gfn_t gfn);
-
-/*
- * Forget the types in all ranges of the cache that are within @gfns.  The
- * caller holds mmu_lock, for read at least, and zaps @gfns afterwards, in a
- * critical section of mmu_lock that it enters after the call.
- */
-void kvm_mtrr_cache_forget(struct kvm_mtrr_cache *cache,
-			   const struct kvm_mtrr_gfns *gfns);
-
-/*
- * Get the end of the range of the cache that @gfn is in.  The caller holds
- * mmu_lock, for read at least.
- */
-gfn_t kvm_mtrr_cache_range_end(struct kvm_mtrr_cache *cache, gfn_t gfn);
-
-/*
- * Remember that everything that is installed in @gfns is about to become @type.
- * Return false if it is already.  The caller holds mmu_lock for write, rewrites
- * the SPTEs afterwards, and is the only one to do so.
- */
-bool kvm_mtrr_cache_rewrite(struct kvm_mtrr_cache *cache,
-			    const struct kvm_mtrr_gfns *gfns, u8 type);
-
-/*
- * Return true if the cache tells all pieces of @map apart.  The caller holds
- * mmu_lock, for read at least.
- */
-bool kvm_mtrr_cache_is_split(struct kvm_mtrr_cache *cache,
-			     const struct kvm_mtrr_map *map);
-
-/*
- * Make the cache tell the pieces of @map apart, if there's room.  If there's
- * none, the cache is less precise, i.e. more is zapped than need be.  The
- * caller holds mmu_lock for write.
- */
-void kvm_mtrr_cache_split(struct kvm_mtrr_cache *cache,
-			  const struct kvm_mtrr_map *map);
-
-/*
- * Get the ranges in which a type other than the one in @map may be installed.
- * @ranges has room for KVM_MTRR_ZAP_RANGES.  Return the number of ranges, which
- * are in ascending order.  A range may also span memory in which nothing is
- * installed.  If a range becomes WB, then WB is the type of all of it in @map.
- * The caller holds mmu_lock, for read at least, and waits for zaps that are
- * under way, as they have been forgotten but may not be done.
- */
-int kvm_mtrr_cache_diff(struct kvm_mtrr_cache *cache,
-			const struct kvm_mtrr_map *map,
-			struct kvm_mtrr_gfns *ranges);
-
-/*
- * Print the ranges that have any type, as GFNs, end exclusive, one a line.  The
- * caller holds mmu_lock, for read at least.
- */
-void kvm_mtrr_cache_show(struct kvm_mtrr_cache *cache, struct seq_file *m);
+void kvm_mtrr_cache_take(struct kvm_mtrr_cache *cache, int slot, u8 wanted,
+			 struct kvm_mtrr_batch *batch);
 
 #endif /* __KVM_X86_MTRR_CACHE_H */

@@ -37,8 +37,8 @@
  *	None, it's gone as soon as the nested guest exits.
  * @APICV_INHIBIT_REASON_IRQWIN:
  *	A vCPU waits until it can take an ExtINT, which AVIC can't virtualize.
- *	Set by interrupts that come through the PIC.
- *	Use the APIC and the I/O APIC; it's gone shortly after the last ExtINT.
+ *	Set by interrupts that come through the PIC while interrupts are disabled.
+ *	Use the APIC and the I/O APIC; it's gone after the next few interrupts of these.
  * @APICV_INHIBIT_REASON_PIT_REINJ:
  *	The PIT has to see the EOIs of its interrupts, in order to catch up.
  *	Set by KVM_CREATE_PIT2, as reinjection is the default.
@@ -47,24 +47,16 @@
  *	The guest's memory is encrypted.
  *	Set by KVM_SEV_INIT and KVM_SEV_ES_INIT.
  *	None.
- * @APICV_INHIBIT_REASON_PHYSICAL_ID_ALIASED:
- *	Several APICs have the same physical ID.
- *	Set by a guest or a VMM that changes IDs, or in xAPIC mode by a vCPU ID above 255.
- *	Use x2APIC mode; use KVM_X2APIC_API_USE_32BIT_IDS (QEMU: intremap=on).
- * @APICV_INHIBIT_REASON_LOGICAL_ID_ALIASED:
- *	Logical IDs are shared or have several bits, or APICs are in different modes.
- *	Set by a guest's writes to LDR, DFR and IA32_APICBASE, or by KVM_SET_LAPIC.
- *	Give each APIC a logical ID of its own, and switch all of them to x2APIC mode or none.
  * @APICV_INHIBIT_REASON_PHYSICAL_ID_TOO_BIG:
- *	The ID of a vCPU is beyond the end of AVIC's table.
- *	Set by KVM_CREATE_VCPU, with an ID above 254, or above 511 if the CPU has x2AVIC.
- *	Use smaller IDs.
+ *	An APIC has an ID that AVIC can't address.
+ *	Set by a vCPU ID above 511, or 254 while an APIC is in xAPIC mode.
+ *	Use fewer vCPUs and x2APIC mode, on a CPU that has x2AVIC.
  * @NR_APICV_INHIBIT_REASONS: The number of reasons.
  *
  * The numbers are seen in traces, i.e. have to stay what they are.
  */
 enum kvm_apicv_inhibit {
-	/* Relevant to both Intel's APICv and AMD's AVIC. */
+	/* Of APICv and AVIC: see the vendor modules for which they know. */
 	APICV_INHIBIT_REASON_DISABLE,
 	APICV_INHIBIT_REASON_HYPERV,
 	APICV_INHIBIT_REASON_ABSENT,
@@ -72,13 +64,11 @@ enum kvm_apicv_inhibit {
 	APICV_INHIBIT_REASON_APIC_ID_MODIFIED,
 	APICV_INHIBIT_REASON_APIC_BASE_MODIFIED,
 
-	/* Relevant to AVIC only. */
+	/* Of AVIC only. */
 	APICV_INHIBIT_REASON_NESTED,
 	APICV_INHIBIT_REASON_IRQWIN,
 	APICV_INHIBIT_REASON_PIT_REINJ,
 	APICV_INHIBIT_REASON_SEV,
-	APICV_INHIBIT_REASON_PHYSICAL_ID_ALIASED,
-	APICV_INHIBIT_REASON_LOGICAL_ID_ALIASED,
 	APICV_INHIBIT_REASON_PHYSICAL_ID_TOO_BIG,
 
 	NR_APICV_INHIBIT_REASONS

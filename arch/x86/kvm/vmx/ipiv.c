@@ -5,157 +5,99 @@
 #include "lapic.h"
 #include "vmx.h"
 
-static struct ipiv_table *kvm_ipiv_table(struct kvm *kvm)
+#define IPIV_ENTRY_VALID	BIT_ULL(0)
+
+/* One page, enough for every ID that is valid in xAPIC mode. */
+#define IPIV_MIN_IDS		(PAGE_SIZE / sizeof(u64))
+
+static int ipiv_table_order(u32 nr_ids)
 {
-	return &to_kvm_vmx(kvm)->ipiv.table;
-}
-
-/* Allocate a table with room for at least @nr_ids. */
-static int ipiv_alloc_table(struct ipiv_table *table, u32 nr_ids)
-{
-	int order = ipiv_table_order(nr_ids);
-	struct page *pages;
-
-	pages = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN, order);
-	if (!pages)
-		return -ENOMEM;
-
-	table->entries = page_address(pages);
-	table->nr_ids = (PAGE_SIZE << order) / sizeof(*table->entries);
-	return 0;
-}
-
-static void ipiv_free_table(struct ipiv_table *table)
-{
-	free_pages((unsigned long)table->entries, ipiv_table_order(table->nr_ids));
+	return get_order(nr_ids * sizeof(u64));
 }
 
 int vmx_ipiv_alloc(struct kvm *kvm)
 {
-	struct ipiv_table *table = kvm_ipiv_table(kvm);
-	int r;
+	struct kvm_vmx_ipiv *ipiv = &to_kvm_vmx(kvm)->ipiv;
+	struct page *pages;
 
 	lockdep_assert_held(&kvm->lock);
 
-	if (!irqchip_in_kernel(kvm) || !enable_ipiv)
+	if (!irqchip_in_kernel(kvm) || !enable_ipiv || ipiv->table)
 		return 0;
 
-	if (table->entries)
-		return 0;
+	ipiv->nr_ids = max_t(u32, kvm->arch.max_vcpu_ids, IPIV_MIN_IDS);
+	pages = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO,
+			    ipiv_table_order(ipiv->nr_ids));
+	if (!pages)
+		return -ENOMEM;
 
-	r = ipiv_alloc_table(table, IPIV_MIN_IDS);
-	if (!r)
-		kvm->stat.ipiv_table_ids = table->nr_ids;
-	return r;
+	ipiv->table = page_address(pages);
+	return 0;
 }
 
 void vmx_ipiv_free(struct kvm *kvm)
 {
-	struct ipiv_table *table = kvm_ipiv_table(kvm);
+	struct kvm_vmx_ipiv *ipiv = &to_kvm_vmx(kvm)->ipiv;
 
-	if (!table->entries)
-		return;
-
-	ipiv_free_table(table);
+	free_pages((unsigned long)ipiv->table, ipiv_table_order(ipiv->nr_ids));
 	/* vCPUs are freed only after this. */
-	table->entries = NULL;
+	ipiv->table = NULL;
 }
 
 /*
- * Take a snapshot of what the table depends on.  The APIC of a vCPU that runs can
- * change between the passes of vmx_ipiv_update(), which is followed by another
- * update.  A vCPU that appears between the passes has a snapshot that's all
- * zeroes, and doesn't accept anything.
+ * Whether an IPI to the physical ID @id may not be for a single APIC.  0xff is for
+ * all of them if it comes from an APIC in xAPIC mode, but the CPU doesn't know.
  */
-static struct ipiv_apic *ipiv_snapshot(struct kvm_vcpu *vcpu)
+static bool ipiv_is_shared(struct kvm_apic_map *map, u32 id)
 {
-	struct ipiv_apic *snapshot = &to_vmx(vcpu)->ipiv_apic;
-	struct kvm_lapic *apic = vcpu->arch.apic;
-
-	*snapshot = (struct ipiv_apic) {
-		.pi_desc = __pa(&to_vmx(vcpu)->pi_desc),
-		.vcpu_id = vcpu->vcpu_id,
-		.xapic_id = kvm_xapic_id(apic),
-		.x2apic = apic_x2apic_mode(apic),
-		.present = kvm_apic_present(vcpu),
-		.enabled = kvm_apic_present(vcpu) && kvm_apic_sw_enabled(apic),
-	};
-	return snapshot;
+	return id == APIC_BROADCAST ||
+	       (id < APIC_BROADCAST && test_bit(id, map->phys_shared));
 }
 
-/*
- * Replace the table with one for at least @nr_ids.  Each vCPU loads the address
- * of the new one before it enters the guest again.  The old one can be freed as
- * soon as no CPU is in guest mode with it anymore: the request waits for every
- * vCPU that is IN_GUEST_MODE.  A vCPU that is about to be finds the request, as
- * the request is set before vcpu->mode is read, and vcpu->mode is set before
- * the requests are read in vcpu_enter_guest(), with full barriers in between.
- *
- * A vCPU that is being created and can't be found yet doesn't get the request.
- * It has got one of its own, see init_vmcs(), takes apic_map_lock on its behalf
- * and thus sees the new table.
- */
-static void ipiv_grow(struct kvm *kvm, u32 nr_ids)
+/* The entry for a physical APIC ID, 0 if IPIs to the ID have to exit. */
+static u64 ipiv_entry(struct kvm_apic_map *map, u32 id)
 {
-	struct ipiv_table *table = kvm_ipiv_table(kvm);
-	struct ipiv_table old = *table, new;
+	struct kvm_lapic *apic;
 
-	if (ipiv_alloc_table(&new, nr_ids)) {
-		kvm->stat.ipiv_alloc_failed++;
-		return;
-	}
+	if (!map || id >= map->nr_ids || ipiv_is_shared(map, id))
+		return 0;
 
-	ipiv_table_copy(&new, &old);
-	*table = new;
-	kvm->stat.ipiv_table_ids = new.nr_ids;
+	/* A disabled APIC accepts nothing, but the CPU doesn't look at that. */
+	apic = map->phys_map[id];
+	if (!apic || !kvm_apic_sw_enabled(apic))
+		return 0;
 
-	kvm_make_all_cpus_request(kvm, KVM_REQ_IPIV_RELOAD);
-	ipiv_free_table(&old);
+	return __pa(&to_vmx(apic->vcpu)->pi_desc) | IPIV_ENTRY_VALID;
 }
 
-void vmx_ipiv_update(struct kvm *kvm)
+void vmx_apic_map_changed(struct kvm *kvm, struct kvm_apic_map *map)
 {
-	struct ipiv_table *table = kvm_ipiv_table(kvm);
-	struct ipiv_claims claims = {};
-	struct kvm_vcpu *vcpu;
-	struct ipiv_apic *apic;
-	u32 nr_ids = 0;
-	unsigned long i;
+	struct kvm_vmx_ipiv *ipiv = &to_kvm_vmx(kvm)->ipiv;
+	u32 nr_ids = map ? min(map->nr_ids, ipiv->nr_ids) : 0;
+	u64 entry;
+	u32 id;
 
 	lockdep_assert_held(&kvm->arch.apic_map_lock);
 
-	if (!table->entries)
+	if (!ipiv->table)
 		return;
 
-	kvm_for_each_vcpu(i, vcpu, kvm) {
-		apic = ipiv_snapshot(vcpu);
-		ipiv_claim(&claims, apic);
-		nr_ids = max(nr_ids, ipiv_nr_ids(apic));
+	for (id = 0; id < max(nr_ids, ipiv->nr_used); id++) {
+		entry = ipiv_entry(map, id);
+		if (ipiv->table[id] != entry)
+			WRITE_ONCE(ipiv->table[id], entry);
 	}
 
-	if (nr_ids > table->nr_ids)
-		ipiv_grow(kvm, nr_ids);
-
-	ipiv_clear_stale(table, &claims);
-
-	kvm_for_each_vcpu(i, vcpu, kvm)
-		ipiv_write_apic(table, &claims, &to_vmx(vcpu)->ipiv_apic);
+	ipiv->nr_used = nr_ids;
 }
 
-void vmx_ipiv_reload(struct kvm_vcpu *vcpu)
+void vmx_ipiv_write_vmcs(struct kvm_vcpu *vcpu)
 {
-	struct ipiv_table *table = kvm_ipiv_table(vcpu->kvm);
+	struct kvm_vmx_ipiv *ipiv = &to_kvm_vmx(vcpu->kvm)->ipiv;
 
-	/* vmcs02 doesn't use IPI virtualization, L2's ICR is L1's business. */
-	if (is_guest_mode(vcpu)) {
-		to_vmx(vcpu)->nested.reload_vmcs01_ipiv = true;
+	if (!vmx_can_use_ipiv(vcpu))
 		return;
-	}
 
-	mutex_lock(&vcpu->kvm->arch.apic_map_lock);
-	/* A vCPU that runs for the first time is a sender in xAPIC mode. */
-	vmx_ipiv_update(vcpu->kvm);
-	vmcs_write64(PID_POINTER_TABLE, __pa(table->entries));
-	vmcs_write16(LAST_PID_POINTER_INDEX, table->nr_ids - 1);
-	mutex_unlock(&vcpu->kvm->arch.apic_map_lock);
+	vmcs_write64(PID_POINTER_TABLE, __pa(ipiv->table));
+	vmcs_write16(LAST_PID_POINTER_INDEX, ipiv->nr_ids - 1);
 }

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Test the relocation of the APIC: what the guest can do then, and that APICv is
- * not used meanwhile, but is used again when the last APIC has returned.
+ * Test the relocation of the APIC: what the guest can do then, that APICv is not
+ * used meanwhile, but is used again a moment after the last APIC has returned, and
+ * that a vCPU which moves its APIC back and forth doesn't bother the others.
  *
- * vCPU 0 does what it's told, vCPU 1 is relocated by userspace, and doesn't run.
+ * vCPU 0 does what it's told, vCPU 1 is relocated by userspace, and doesn't run,
+ * unless told otherwise.
  */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "apicv.h"
 #include "kvm_util.h"
@@ -17,12 +23,21 @@
 #define IPI_VECTOR	0x61
 #define HIGH_VECTOR	0x71
 #define NR_READS	100
-#define NR_LOOPS	50
+#define NR_LOOPS	10
+#define NR_TOGGLES	500
+#define MAX_SPINNERS	3
+#define NR_VMS		10
 #define NR_REBOOTS	20
 #define SLOT		10
 
 /* Ticks of the TSC within which an IPI has to arrive: a cap, not a delay. */
 #define PATIENCE	1000000000ull
+
+/* How long it may take until APICv is used again, in ms: a cap, not a delay. */
+#define MAX_DELAY	5000
+
+/* Exits of each spinner while another vCPU moves its APIC NR_TOGGLES times. */
+#define MAX_EXITS	33
 
 enum command {
 	/* Read the TPR NR_READS times. */
@@ -39,6 +54,8 @@ enum command {
 	NESTED_IPI,
 	/* Leave the base, use x2APIC mode, and accept no interrupts. */
 	MESS_UP,
+	/* Move the APIC to @arg and back, NR_TOGGLES times. */
+	TOGGLE_BASE,
 };
 
 /* Shared with the guest. */
@@ -50,6 +67,8 @@ static volatile struct {
 
 static volatile typeof(shared) *host;
 static volatile uint64_t received, high_received;
+static volatile uint64_t nr_spinning;
+static volatile uint64_t stop_spinning;
 
 static uint64_t apic_gpa(void)
 {
@@ -125,6 +144,28 @@ static void send_init(void)
 	write_reg(APIC_ICR, APIC_INT_ASSERT | APIC_DM_INIT);
 }
 
+static void toggle_base(void)
+{
+	uint64_t base = rdmsr(MSR_IA32_APICBASE);
+	int i;
+
+	for (i = 0; i < NR_TOGGLES; i++) {
+		wrmsr(MSR_IA32_APICBASE, shared.arg | get_bsp_flag());
+		wrmsr(MSR_IA32_APICBASE, base);
+	}
+}
+
+/* What others shouldn't make exit. */
+static void spinner_code(void)
+{
+	xapic_enable();
+	xapic_read_reg(APIC_TASKPRI);
+	__sync_fetch_and_add(&nr_spinning, 1);
+	while (!stop_spinning)
+		cpu_relax();
+	GUEST_DONE();
+}
+
 static void guest_code(void)
 {
 	xapic_enable();
@@ -153,6 +194,9 @@ static void guest_code(void)
 			break;
 		case MESS_UP:
 			mess_up();
+			break;
+		case TOGGLE_BASE:
+			toggle_base();
 			break;
 		}
 	}
@@ -196,15 +240,36 @@ static void command(enum command command, uint64_t arg)
 	run();
 }
 
-/* Accesses exit if and only if APICv is inhibited. */
-static void expect_active(bool active)
+static uint64_t exits_of_reads(void)
 {
 	uint64_t exits = vcpu_get_stat(vcpu, "exits");
 
 	command(READ_TPR, 0);
-	exits = vcpu_get_stat(vcpu, "exits") - exits;
+	return vcpu_get_stat(vcpu, "exits") - exits;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
+}
+
+/*
+ * Accesses exit if and only if APICv is inhibited, which it is at once.  It isn't
+ * anymore some time after the reason has gone.
+ */
+static void expect_active(bool active)
+{
+	uint64_t exits, end = now_ms() + MAX_DELAY;
+
+	do {
+		exits = exits_of_reads();
+	} while (active && apicv && exits >= NR_READS && now_ms() < end);
+
 	if (active && apicv)
-		TEST_ASSERT(exits < NR_READS / 2,
+		TEST_ASSERT(exits < NR_READS,
 			    "APICv isn't active: %lu exits of %d reads", exits, NR_READS);
 	else
 		TEST_ASSERT(exits >= NR_READS,
@@ -361,11 +426,6 @@ static void test_new_vcpu(void)
 	expect_active(false);
 }
 
-static uint64_t nr_inhibits(void)
-{
-	return vm_get_stat(vm, "apic_base_inhibit");
-}
-
 /* A reboot, as a VMM does it: everything as it was when the vCPU was created. */
 static void reset_vcpu(struct kvm_regs *regs, struct kvm_sregs *sregs,
 		       struct kvm_lapic_state *lapic, bool lapic_first)
@@ -439,7 +499,6 @@ static void test_migration(uint64_t base, bool lapic_first)
 	ASSERT_EQ(*(uint64_t *)addr_gva2hva(vm, (vm_vaddr_t)&high_received), 1);
 
 	expect_active(base == HOME);
-	ASSERT_EQ(nr_inhibits(), apicv && base != HOME);
 	command(WRITE_BASE, HOME);
 	expect_active(true);
 	kvm_vm_free(vm);
@@ -453,18 +512,147 @@ static void test_migrations(void)
 		test_migration(i & 1 ? AWAY : HOME, i & 2);
 }
 
-static void test_stats(void)
-{
-	uint64_t before = nr_inhibits();
+struct spinner {
+	struct kvm_vcpu *vcpu;
+	pthread_t thread;
+	/* Of its stats: to ask for them isn't possible while the vCPU runs. */
+	int fd;
+	struct kvm_stats_header header;
+	struct kvm_stats_desc *descs;
+	struct kvm_stats_desc *exits;
+};
 
-	vcpu_set_apic_base(other, AWAY);
+static void pin_to_cpu(int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	TEST_ASSERT(!sched_setaffinity(0, sizeof(cpus), &cpus), "No CPU %d", cpu);
+}
+
+static void *spinner_thread(void *arg)
+{
+	struct spinner *s = arg;
+	struct ucall uc;
+
+	pin_to_cpu(s->vcpu->id);
+	vcpu_run(s->vcpu);
+	ASSERT_EQ(get_ucall(s->vcpu, &uc), UCALL_DONE);
+	return NULL;
+}
+
+static void spinner_start(struct spinner *s, uint32_t id)
+{
+	int i;
+
+	s->vcpu = vm_vcpu_add(vm, id, spinner_code);
+	s->fd = vcpu_get_stats_fd(s->vcpu);
+	read_stats_header(s->fd, &s->header);
+	s->descs = read_stats_descriptors(s->fd, &s->header);
+	s->exits = NULL;
+	for (i = 0; i < s->header.num_desc && !s->exits; i++) {
+		s->exits = get_stats_descriptor(s->descs, i, &s->header);
+		if (strcmp(s->exits->name, "exits"))
+			s->exits = NULL;
+	}
+	TEST_ASSERT(s->exits, "No stat 'exits'");
+	pthread_create(&s->thread, NULL, spinner_thread, s);
+}
+
+static void spinner_join(struct spinner *s)
+{
+	pthread_join(s->thread, NULL);
+	free(s->descs);
+	close(s->fd);
+}
+
+static uint64_t exits_of(struct spinner *spinners, int nr)
+{
+	uint64_t exits = 0, n;
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		read_stat_data(spinners[i].fd, &spinners[i].header, spinners[i].exits,
+			       &n, 1);
+		exits += n;
+	}
+	return exits;
+}
+
+static volatile uint64_t *guest_var(volatile void *var)
+{
+	return addr_gva2hva(vm, (vm_vaddr_t)var);
+}
+
+/*
+ * Interrupts of the host make the spinners exit, too, hence not just a few of them.
+ * Each vCPU has a CPU of its own, the scheduler is not what is tested.
+ */
+static void test_toggles(void)
+{
+	int i, nr = min(MAX_SPINNERS, (int)sysconf(_SC_NPROCESSORS_ONLN) - 1);
+	struct spinner spinners[MAX_SPINNERS];
+	cpu_set_t cpus;
+	uint64_t exits;
+
+	if (nr < 1)
+		return;
+
+	sched_getaffinity(0, sizeof(cpus), &cpus);
+	pin_to_cpu(0);
+	create_vm(1 + nr);
+	run();
+	for (i = 0; i < nr; i++)
+		spinner_start(&spinners[i], 1 + i);
+	while (*guest_var(&nr_spinning) < nr)
+		sched_yield();
+	expect_active(true);
+
+	exits = exits_of(spinners, nr);
+	command(TOGGLE_BASE, AWAY);
+	exits = exits_of(spinners, nr) - exits;
+	pr_info("%d times there and back: %lu exits of %d other vCPUs\n", NR_TOGGLES, exits,
+		nr);
+	TEST_ASSERT(exits <= nr * MAX_EXITS,
+		    "%d times there and back: %lu exits of %d other vCPUs", NR_TOGGLES,
+		    exits, nr);
+	expect_active(true);
+
+	*guest_var(&stop_spinning) = true;
+	for (i = 0; i < nr; i++)
+		spinner_join(&spinners[i]);
+	kvm_vm_free(vm);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
+/*
+ * VMs are destroyed before APICv is used again, with devices whose destruction
+ * clears inhibits of its own.  Then time passes, i.e. whatever is left of them would
+ * run.
+ */
+static void test_destruction(void)
+{
+	struct kvm_pit_config pit = {};
+	int i;
+
+	for (i = 0; i < NR_VMS; i++) {
+		create_vm(1);
+		vm_ioctl(vm, KVM_CREATE_PIT2, &pit);
+		run();
+		command(WRITE_BASE, AWAY);
+		expect_active(false);
+		command(WRITE_BASE, i % 2 ? AWAY : HOME);
+		kvm_vm_free(vm);
+	}
+
+	create_vm(1);
+	run();
 	command(WRITE_BASE, AWAY);
-	vcpu_set_apic_base(other, HOME);
-	rewrite_lapic(other);
+	expect_active(false);
 	command(WRITE_BASE, HOME);
-	command(WRITE_BASE, AWAY);
-	command(WRITE_BASE, HOME);
-	ASSERT_EQ(nr_inhibits() - before, apicv ? 2 : 0);
+	expect_active(true);
+	kvm_vm_free(vm);
 }
 
 int main(void)
@@ -482,11 +670,12 @@ int main(void)
 	test_disabled();
 	test_userspace_writes();
 	test_init();
-	test_stats();
 	test_new_vcpu();
 	kvm_vm_free(vm);
 
 	test_reboots();
 	test_migrations();
+	test_toggles();
+	test_destruction();
 	return 0;
 }

@@ -50,9 +50,19 @@ static inline void vcpu_set_apic_base(struct kvm_vcpu *vcpu, uint64_t apic_base)
 
 /*
  * Expect APICv to be inhibited for @reasons, by name and separated by spaces, or
- * not to be if there are none.  KVM tells that in debugfs.
+ * not to be if there are none.  KVM tells that in debugfs; with a KVM that
+ * doesn't, the test is skipped.
  */
 void apicv_expect_reasons(struct kvm_vm *vm, const char *reasons);
+
+/*
+ * The same, for reasons that may take a moment: KVM clears those that a guest can
+ * toggle some time after they are gone.
+ */
+void apicv_await_reasons(struct kvm_vm *vm, const char *reasons);
+
+/* Wait until @reason is gone, for a while.  Doesn't wait if KVM doesn't tell. */
+void apicv_await_cleared(struct kvm_vm *vm, const char *reason);
 
 /* Expect "on" or "off", and the reasons of the vCPU alone, in the same form. */
 void apicv_expect_vcpu(struct kvm_vm *vm, uint32_t vcpu_id, const char *state);
@@ -62,10 +72,6 @@ bool apicv_has_reason(struct kvm_vm *vm, const char *reason);
 
 /* Print all that KVM tells. */
 void apicv_print(struct kvm_vm *vm);
-
-/* What debugfs has for @reason: how often it was set and cleared. */
-void apicv_reason_counts(struct kvm_vm *vm, const char *reason, uint64_t *set,
-			 uint64_t *cleared);
 
 /*
  * Count the changes of inhibits of all VMs in between, by tracing them, which

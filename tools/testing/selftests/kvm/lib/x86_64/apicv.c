@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What KVM says of APICv in debugfs.
+ * What KVM says of APICv in debugfs and by tracing.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +15,6 @@ static FILE *apicv_open(struct kvm_vm *vm)
 {
 	char path[128];
 
-	TEST_REQUIRE(!access("/sys/kernel/debug/kvm", F_OK));
 	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/apicv",
 		 getpid(), vm->fd);
 	return fopen(path, "r");
@@ -41,7 +39,7 @@ static void apicv_read(struct kvm_vm *vm, const char *start, char *rest, size_t 
 	FILE *f = apicv_open(vm);
 	char line[512];
 
-	TEST_ASSERT(f, "KVM doesn't tell: %s", strerror(errno));
+	__TEST_REQUIRE(f, "KVM doesn't tell in debugfs what inhibits APICv");
 
 	*rest = '\0';
 	while (fgets(line, sizeof(line), f)) {
@@ -54,13 +52,28 @@ static void apicv_read(struct kvm_vm *vm, const char *start, char *rest, size_t 
 	fclose(f);
 }
 
-void apicv_expect_reasons(struct kvm_vm *vm, const char *reasons)
+static void __apicv_expect_reasons(struct kvm_vm *vm, const char *reasons, int polls)
 {
 	char got[512], want[512];
 
 	snprintf(want, sizeof(want), *reasons ? "off %s" : "on", reasons);
-	apicv_read(vm, "apicv: ", got, sizeof(got));
+	for (;;) {
+		apicv_read(vm, "apicv: ", got, sizeof(got));
+		if (!strcmp(got, want) || !polls--)
+			break;
+		usleep(1000);
+	}
 	TEST_ASSERT(!strcmp(got, want), "APICv is '%s', expected '%s'", got, want);
+}
+
+void apicv_expect_reasons(struct kvm_vm *vm, const char *reasons)
+{
+	__apicv_expect_reasons(vm, reasons, 0);
+}
+
+void apicv_await_reasons(struct kvm_vm *vm, const char *reasons)
+{
+	__apicv_expect_reasons(vm, reasons, 2000);
 }
 
 void apicv_expect_vcpu(struct kvm_vm *vm, uint32_t vcpu_id, const char *state)
@@ -80,19 +93,6 @@ bool apicv_has_reason(struct kvm_vm *vm, const char *reason)
 	snprintf(word, sizeof(word), " %s", reason);
 	apicv_read(vm, "apicv: ", got, sizeof(got));
 	return strstr(got, word);
-}
-
-void apicv_reason_counts(struct kvm_vm *vm, const char *reason, uint64_t *set,
-			 uint64_t *cleared)
-{
-	char start[64], got[512];
-
-	*set = *cleared = 0;
-	snprintf(start, sizeof(start), "%s ", reason);
-	apicv_read(vm, start, got, sizeof(got));
-	if (*got)
-		TEST_ASSERT(sscanf(got, "%*s %" SCNu64 " %" SCNu64, set, cleared) == 2,
-			    "Not the line of a reason: %s", got);
 }
 
 static void trace_write(const char *name, const char *value)
@@ -123,4 +123,17 @@ unsigned int apicv_trace_stop(void)
 		nr_events += !!strstr(line, EVENT ":");
 	fclose(f);
 	return nr_events;
+}
+
+void apicv_await_cleared(struct kvm_vm *vm, const char *reason)
+{
+	FILE *f = apicv_open(vm);
+	int polls = 2000;
+
+	if (!f)
+		return;
+
+	fclose(f);
+	while (apicv_has_reason(vm, reason) && polls--)
+		usleep(1000);
 }
