@@ -4,13 +4,11 @@
  * pages, meet, program all MTRRs (CD=1, WBINVD, disable, write, enable, CD=0), touch again. Then all meet and do it
  * once more, with the same MTRRs, as after kexec. Prints for each N, as "bench: NAME VALUE":
  *   faults-N   EPT faults that KVM fixed up to the end of the first round: one pass, and what was unmapped since
- *   zaps-N     operations on a range in the first round, if KVM counts them: unmapped, or rewritten in place
- *   rewrites-N how many of them left the range mapped
  *   ticks-N    the emulator's clock in the first round: with one CPU, and without idling, instructions
  *   zapping-N  CPU time of all vCPUs in which they program their MTRRs in the first round, beyond that of a VM without
  *              non-coherent DMA, in which nothing is zapped; in ticks, i.e. instructions. Spinning counts, sleeping
  *              doesn't, and neither does WBINVD, which exits only with non-coherent DMA and is measured by itself
- *   again-...  faults and zaps of the second round
+ *   again-...  faults of the second round
  *   serial-..  the same with one vCPU after the other, each touching all pages before the next one programs its MTRRs
  *   fault-without-dma  ticks of an access that faults, in a VM without non-coherent DMA: the median of all pages
  *   zap-once   what zapping costs that is the limit: all pages, once, as non-coherent DMA stops
@@ -50,7 +48,7 @@ enum stage {
 };
 
 struct sample {
-	uint64_t faults, zaps, rewrites, ticks;
+	uint64_t faults, ticks;
 };
 
 static pthread_barrier_t barrier;
@@ -143,10 +141,6 @@ static void guest_code(uint64_t mask, bool timed)
 
 static void sample_vm(struct sample *sample)
 {
-	sample->zaps = -1;
-	sample->rewrites = 0;
-	__vm_get_stat(vm, "mtrr_zaps", &sample->zaps, 1);
-	__vm_get_stat(vm, "mtrr_rewrites", &sample->rewrites, 1);
 	sample->ticks = rdtsc();
 }
 
@@ -224,11 +218,6 @@ static void report(const char *prefix, const struct sample *from, const struct s
 	const char *order = serial ? "serial-" : "";
 
 	printf("bench: %s%sfaults-%d %lu\n", order, prefix, nr_vcpus, faults);
-	if (to->zaps != -1ull) {
-		printf("bench: %s%szaps-%d %lu\n", order, prefix, nr_vcpus,
-		       to->zaps - from->zaps + to->rewrites - from->rewrites);
-		printf("bench: %s%srewrites-%d %lu\n", order, prefix, nr_vcpus, to->rewrites - from->rewrites);
-	}
 	if (!*prefix)
 		printf("bench: %sticks-%d %lu\n", order, nr_vcpus, to->ticks - from->ticks);
 }
