@@ -115,22 +115,6 @@ static void bench_toggles(struct kvm_vm *vm, struct kvm_vcpu *inhibitor, int n)
 	printf("bench: part-second-off-%d %lu\n", n, off);
 }
 
-/* A stat that the base doesn't have is no figure of the base. */
-static void count_zapped(struct kvm_vm *vm, struct kvm_vcpu *inhibitor, int n)
-{
-	uint64_t before = -1ul, after;
-
-	__vm_get_stat(vm, "apic_access_zapped", &before, 1);
-	if (before == -1ul)
-		return;
-	read_ticks(vm);
-	apicv_inhibit(inhibitor, true);
-	after = vm_get_stat(vm, "apic_access_zapped");
-	apicv_inhibit(inhibitor, false);
-	printf("bench: inhibit-zapped-sptes-%d-vcpus %lu\n", n, after - before);
-	read_ticks(vm);
-}
-
 /*
  * KVM searches the IRR at each entry from the inhibition of APICv to the first interrupt that it injects. Guests
  * have a timer: what counts is what comes after that.
@@ -163,7 +147,6 @@ static void bench(int n)
 	read_ticks(vm);
 	if (n == 1)
 		bench_reads(vm, vcpus[n]);
-	count_zapped(vm, vcpus[n], n);
 	bench_toggles(vm, vcpus[n], n);
 	kvm_vm_free(vm);
 }
