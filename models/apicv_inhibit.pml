@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Changes of the inhibits against VM entries, and interrupt windows that inhibit APICv for a while, in
- * arch/x86/kvm/apicv_inhibit.c and vcpu_enter_guest(). A vCPU never is in the guest with APICv active while there is a
- * reason against it, nor while it has a window open; and nothing remains inhibited when all windows are closed.
+ * Changes of the inhibits against VM entries, IDs whose entries are written while AVIC is inhibited, what is deferred, and the
+ * end of the VM: arch/x86/kvm/apicv_inhibit.c, avic_apic_map_changed() and vcpu_enter_guest(). A vCPU never is in the guest with
+ * APICv active while there is a reason against it, nor while an entry isn't valid; and nothing runs once the VM is freed.
  *
  * mutant STORE_FIRST   the reasons are stored before the vCPUs are kicked
  * mutant NO_WAIT       the kick doesn't wait for vCPUs that are in the guest
  * mutant NO_RECHECK    a vCPU doesn't look at its requests again once it is IN_GUEST_MODE
  * mutant NO_LOCK       a vCPU handles the request without apicv_update_lock
- * mutant COUNT_FIRST   a window is counted before the inhibit is there that the count stands for
- * mutant NOT_ATOMIC    the work looks at the users, and drops the last one in another step
- * mutant LAZY_UNLOCKED a window is counted without a lock because there's another reason
+ * mutant WRITE_FIRST   the entry becomes invalid before AVIC is inhibited
+ * mutant CLEAR_FIRST   the reason is cleared before the entry is valid again
+ * mutant KEEP_STALE    a reason that is set again is still going to be cleared
+ * mutant NO_DYING      destruction cancels what is deferred, and lets it be deferred again
  */
 #define VCPUS	2
 #define ENTRIES	2
-#define TOGGLES	2
+#define CHANGES	2
 
 bool request[VCPUS];
 bool in_guest[VCPUS];		/* vcpu->mode */
@@ -22,14 +23,16 @@ bool entered[VCPUS];		/* really */
 bool apicv[VCPUS];
 byte finished;
 
-bool irqwin, other;		/* the reasons */
-byte users;			/* of the inhibit for windows */
-bool armed, running;		/* the work */
+bool id;			/* the reason */
+bool valid = true;		/* the entry of an APIC in the table */
+
+bool stale, armed, running;	/* id is going to be cleared, the work */
+bool dying, freed, changed;
 
 byte readers;			/* of apicv_update_lock */
 bool writer;
 
-#define INHIBITED	(irqwin || other)
+#define INHIBITED	id
 
 inline down_read() { atomic { !writer -> readers++ } }
 inline up_read() { readers-- }
@@ -46,87 +49,29 @@ inline kick()
 	}
 }
 
-inline hold()
+/* apicv_set_and_clear(), with what the reasons are going to be. */
+inline update(new_id)
 {
-	atomic { users++ }
-	armed = true
-}
-
-/* __kvm_update_apicv_inhibits(), what there is apart from the windows is given. */
-inline update(new_irqwin, new_other)
-{
-	bool want = new_irqwin;
-	if
-	:: !new_irqwin && !new_other && users > 0 ->
-		hold();
-		want = true
-	:: else
-	fi;
 #ifdef STORE_FIRST
 	bool before = INHIBITED;
-	atomic { irqwin = want; other = new_other }
+	id = new_id
 	if
 	:: before != INHIBITED -> kick()
 	:: else
 	fi;
 #else
 	if
-	:: INHIBITED != (want || new_other) -> kick()
+	:: id != new_id -> kick()
 	:: else
 	fi;
-	atomic { irqwin = want; other = new_other }
+	id = new_id
 #endif
 	/* A vCPU that is about to enter is stopped by the request. */
 	assert(!INHIBITED || !entered[0] || !apicv[0]);
 	assert(!INHIBITED || !entered[1] || !apicv[1])
 }
 
-inline open_window()
-{
-	byte k;
-	bool counted = false;
-
-	atomic {
-		if
-		:: users > 0 -> users++; counted = true
-		:: else
-		fi
-	}
-	if
-	:: !counted ->
-#ifdef LAZY_UNLOCKED
-		if
-		:: INHIBITED -> users++; counted = true
-		:: else
-		fi
-#else
-		down_read();
-		if
-		:: INHIBITED -> atomic { users++ } counted = true
-		:: else
-		fi;
-		up_read()
-#endif
-	:: else
-	fi;
-	if
-	:: !counted ->
-		down_write();
-#ifdef COUNT_FIRST
-		atomic { users++ }
-		update(irqwin, other);
-#else
-		if
-		:: !INHIBITED -> update(true, other); hold()
-		:: else
-		fi;
-		atomic { users++ }
-#endif
-		up_write()
-	:: else
-	fi
-}
-
+/* kvm_vcpu_update_apicv() */
 inline handle_request()
 {
 	request[me] = false;
@@ -158,74 +103,90 @@ inline enter()
 	entered[me] = true;
 	/* The check before each VM entry. */
 	assert(apicv[me] == !INHIBITED);
-	/* V_IRQ works with APICv off only. */
-	assert(!window || !apicv[me]);
+	/* A broadcast skips entries that aren't valid. */
+	assert(valid || !apicv[me]);
 	atomic { entered[me] = false; in_guest[me] = false }
 }
 
 active [VCPUS] proctype vcpu()
 {
 	byte me = _pid, i;
-	bool window;
 
 	apicv[me] = true;
 	for (i : 1 .. ENTRIES) {
-		if
-		:: open_window(); window = true
-		:: window = false
-		fi;
-		enter();
-		if
-		:: window -> atomic { users-- }
-		:: else
-		fi
+		enter()
 	}
 	atomic { finished++ }
 }
 
-/* The work, as long as it's armed. */
-active proctype clear()
+/* __kvm_update_apicv_inhibits() with a reason that a guest can toggle. */
+inline clear_later()
+{
+	down_write();
+	if
+	:: !dying && id -> stale = true; armed = true
+	:: else
+	fi;
+	up_write()
+}
+
+/* An APIC gets an ID that isn't its own, and gets its own again. */
+active proctype ids()
+{
+	byte i, k;
+
+	for (i : 1 .. CHANGES) {
+#ifdef WRITE_FIRST
+		valid = false;
+#endif
+		down_write();
+		update(true);
+#ifndef KEEP_STALE
+		stale = false;
+#endif
+		up_write();
+		valid = false;
+#ifdef CLEAR_FIRST
+		clear_later();
+		valid = true
+#else
+		valid = true;
+		clear_later()
+#endif
+	}
+	changed = true
+}
+
+/* The delayed work. */
+active proctype work()
 {
 	byte k;
 
 end:	do
 	:: atomic { armed -> armed = false; running = true }
+		assert(!freed);
 		down_write();
-#ifdef NOT_ATOMIC
-		bool last = (users == 1);
 		if
-		:: last -> users = 0; update(false, other)
-		:: else -> armed = true
+		:: stale -> update(false); stale = false
+		:: else
 		fi;
-#else
-		bool last = false;
-		atomic {
-			if
-			:: users == 1 -> users = 0; last = true
-			:: else
-			fi
-		}
-		if
-		:: last -> update(false, other)
-		:: else -> armed = true
-		fi;
-#endif
 		up_write();
 		running = false
 	od
 }
 
-/* Another reason that comes and goes. */
-active proctype toggle()
+/* kvm_arch_sync_events(), and devices that clear their reasons when they go. */
+active proctype destroy()
 {
-	byte i, k;
-
-	for (i : 1 .. TOGGLES) {
-		down_write();
-		update(irqwin, !other);
-		up_write()
-	}
-	/* All windows are closed some time, and then the work clears the inhibit. */
-	finished == VCPUS && !armed && !running;
-	assert(!irqwin && users == 0)
+	finished == VCPUS && changed;
+#ifndef NO_DYING
+	down_write();
+	dying = true;
+	up_write();
+#endif
+	armed = false;
+	!running;
+	clear_later();
+	freed = true;
+	assert(!armed && !running)
 }
