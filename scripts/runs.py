@@ -16,10 +16,12 @@ BASES = {"6.1": "v6.1 LTS", "6.12": "v6.12 LTS"}
 STATUSES = ("pass", "fail", "xfail", "skip", "not-run")
 # Which tests speak for which theme.
 THEMES = {
-    "APIC access": r"^((kvm_)?apic_(access|base)|apicv_isr|vcpu_alloc)",
-    "MTRR": r"^(kvm_)?mtrr",
-    "IPIv": r"^((kvm_)?ipiv|vcpu_create_ipi)",
-    "AVIC": r"^(kvm_)?(avic|apicv_inhibit|apic_alias|extint)",
+    "safety": r"^(apic_hotplug|apicv_switch|irq_window|rtc_eoi|vcpu_create_ipi|mtrr_var_range)",
+    "APIC access": r"^apic_(access|base)",
+    "APIC IDs": r"^apic_alias",
+    "IPIv": r"^ipiv",
+    "AVIC": r"^(apicv_inhibit|apic_logical|extint)",
+    "MTRR": r"^(kvm_)?mtrr(?!_var_range)",
     "all KVM selftests of the base": None,
 }
 
