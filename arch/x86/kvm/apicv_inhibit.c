@@ -58,15 +58,14 @@ static void apicv_clear_stale(struct work_struct *work);
 
 void kvm_apicv_init(struct kvm *kvm)
 {
-	unsigned long reasons = BIT(APICV_INHIBIT_REASON_ABSENT);
+	/* The host's reason stays alone, as nobody sets or clears others then. */
+	int reason = enable_apicv ? APICV_INHIBIT_REASON_ABSENT :
+				    APICV_INHIBIT_REASON_DISABLE;
 
 	init_rwsem(&kvm->arch.apicv_update_lock);
 	INIT_DELAYED_WORK(&kvm->arch.apicv_clear_work, apicv_clear_stale);
 
-	if (!enable_apicv)
-		reasons |= BIT(APICV_INHIBIT_REASON_DISABLE);
-
-	kvm->arch.apicv_inhibit_reasons = reasons;
+	kvm->arch.apicv_inhibit_reasons = BIT(reason);
 }
 
 void kvm_apicv_destroy(struct kvm *kvm)
