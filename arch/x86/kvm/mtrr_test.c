@@ -30,7 +30,8 @@ static const struct range_case ranges[] = {
 	{ "52 bits, all", 0, MASK(BIT_ULL(52)), 0, GFN(BIT_ULL(52)) },
 	{ "52 bits, last page", BIT_ULL(52) - SZ_4K, MASK(SZ_4K), BIT_ULL(40) - 1, BIT_ULL(40) },
 	{ "mask never written", GIB(3), 0, 0, BIT_ULL(52) },
-	{ "base above the start", GIB(1) + SZ_2M - SZ_4K, MASK(SZ_2M), GFN(GIB(1)), GFN(GIB(1) + SZ_2M) },
+	{ "base above the start", GIB(1) + SZ_2M - SZ_4K, MASK(SZ_2M),
+	  GFN(GIB(1)), GFN(GIB(1) + SZ_2M) },
 	{ "hole, base in the last part", GIB(1) + SZ_4M, MASK(SZ_2M) & ~(u64)SZ_4M,
 	  GFN(GIB(1)), GFN(GIB(1) + SZ_4M + SZ_2M) },
 };

@@ -293,7 +293,8 @@ static void expect_all_unmapped(const char *func, int line)
 	uint64_t nr = touch(), min = NR_PAGES, max = NR_PAGES;
 
 	if (!is_intel_cpu())
-		min = max = 0;
+		max = 0;
+		min = max;
 	else if (!tdp_mmu)
 		min = NR_PAGES / 8;
 
@@ -833,7 +834,8 @@ static const struct {
 	{ "non-coherent DMA starts", test_dma_starts },
 	{ "non-coherent DMA stops", test_dma_stops },
 	{ "huge page with two types, DMA starts and stops", test_huge_dma, .needs_huge = true },
-	{ "huge page with two types, faults while DMA starts and stops", test_huge_dma_toggles, .needs_huge = true },
+	{ "huge page with two types, faults while DMA starts and stops",
+	  test_huge_dma_toggles, .needs_huge = true },
 	{ "MTRRs are enabled and disabled", test_mtrrs_enabled },
 	{ "CR0.CD without the quirk", test_cd_no_quirk },
 	{ "CR0.CD without the quirk, KVM_SET_SREGS", test_cd_sregs },
