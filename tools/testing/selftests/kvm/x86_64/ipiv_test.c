@@ -303,7 +303,9 @@ static void create_vm(int max_ids)
 	if (max_ids)
 		vm_enable_cap(vm, KVM_CAP_MAX_VCPU_ID, max_ids);
 	/* One page unless more is declared, whole pages. */
-	table_ids = max_ids > IDS_OF_ONE_PAGE ? max_ids : IDS_OF_ONE_PAGE;
+	table_ids = IDS_OF_ONE_PAGE;
+	if (max_ids > IDS_OF_ONE_PAGE)
+		table_ids = max_ids;
 	virt_pg_map(vm, APIC_DEFAULT_GPA, APIC_DEFAULT_GPA);
 	vm_init_descriptor_tables(vm);
 	vm_install_exception_handler(vm, IPI_VECTOR, ipi_handler);

@@ -247,7 +247,8 @@ static uint64_t add_memslots(void)
 		vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS,
 					    NEW_GPA + i * BIT_ULL(16), NEW_SLOT + i, 1, 0);
 		took = rdtsc() - start;
-		max = took > max ? took : max;
+		if (took > max)
+			max = took;
 		usleep(20000);
 	}
 	return max;
