@@ -292,11 +292,12 @@ static void expect_all_unmapped(const char *func, int line)
 {
 	uint64_t nr = touch(), min = NR_PAGES, max = NR_PAGES;
 
-	if (!is_intel_cpu())
+	if (!is_intel_cpu()) {
+		min = 0;
 		max = 0;
-		min = max;
-	else if (!tdp_mmu)
+	} else if (!tdp_mmu) {
 		min = NR_PAGES / 8;
+	}
 
 	if (nr >= min && nr <= max)
 		return;
