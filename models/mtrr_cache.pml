@@ -3,9 +3,9 @@
  * The cache of memory types, arch/x86/kvm/mtrr_cache.c, and who zaps, mtrr.c, for
  * one page: vCPUs fault, i.e. remember their type and install it, with mmu_lock
  * held for read.  A vCPU whose MTRRs have changed compares before it runs again:
- * under a mutex, it forgets with mmu_lock held for write, and then zaps, dropping
- * mmu_lock in between.  Signals interrupt the wait for the mutex, and the VM may
- * be killed.  Non-coherent DMA stops and starts, which zaps without the mutex, and
+ * under a lock, it forgets with mmu_lock held for write, and then zaps, dropping
+ * mmu_lock in between.  Signals interrupt the wait for the lock, and the VM may
+ * be killed.  Non-coherent DMA stops and starts, which zaps without the lock, and
  * a memslot is added, which waits for readers of kvm->srcu.
  *
  * Checked: a vCPU doesn't run with a type that it doesn't ask for, unless someone
@@ -19,7 +19,7 @@
  * mutant REQUEST_LOST a vCPU whose wait is interrupted doesn't compare when it runs again
  * mutant SIZE_EARLY the size of a page is decided before mmu_invalidate_seq is read
  * mutant COUNT_LATE non-coherent DMA is counted after everything has been zapped
- * mutant WAIT_WITH_SRCU a vCPU holds kvm->srcu while it waits for the mutex
+ * mutant WAIT_WITH_SRCU a vCPU holds kvm->srcu while it waits for the lock
  * mutant KILLED_INSIDE a vCPU that is killed leaves the mutex locked
  */
 #define N	2	/* vCPUs */
