@@ -5,7 +5,9 @@
  *
  * Built and run by tools/bench/run; a KVM selftest in all but the Makefile's list.
  */
+#include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "apicv.h"
 #include "kvm_util.h"
@@ -20,7 +22,11 @@
 #define APIC_LVT0	0x350
 #define LVT_MASKED	(1u << 16)
 
-static volatile uint64_t nr_extints, ticks;
+#define PIT_HZ		1193182
+#define LOOP		1000
+
+static volatile uint64_t nr_extints, ticks, nr_loops, pit_period;
+static volatile bool stop;
 
 static void outb(uint16_t port, uint8_t value)
 {
@@ -33,18 +39,22 @@ static void handler(struct ex_regs *regs)
 	outb(0x20, 0x20);
 }
 
+static void init_pic(uint8_t mask)
+{
+	outb(0x20, 0x11);
+	outb(0x21, PIC_VECTORS);
+	outb(0x21, 0x04);
+	outb(0x21, 0x01);
+	outb(0x21, mask);
+}
+
 static void guest_code(bool first)
 {
 	uint64_t start;
 
 	xapic_enable();
-	if (first) {
-		outb(0x20, 0x11);
-		outb(0x21, PIC_VECTORS);
-		outb(0x21, 0x04);
-		outb(0x21, 0x01);
-		outb(0x21, (uint8_t)~(1u << PIN));
-	}
+	if (first)
+		init_pic(~(1u << PIN));
 	xapic_write_reg(APIC_LVT0, LVT_MASKED);
 	GUEST_SYNC(0);
 
@@ -107,6 +117,71 @@ static void extints(int nr_vcpus)
 	kvm_vm_free(vm);
 }
 
+/* What lives on the PIT through the PIC, and works with interrupts disabled, so that each tick needs a window. */
+static void guest_ticks(void)
+{
+	uint64_t n;
+
+	xapic_enable();
+	init_pic(~1u);
+	xapic_write_reg(APIC_LVT0, APIC_DM_EXTINT);
+	outb(0x43, 0x34);
+	outb(0x40, pit_period & 0xff);
+	outb(0x40, pit_period >> 8);
+	GUEST_SYNC(0);
+
+	asm volatile("sti");
+	while (!stop) {
+		n = LOOP;
+		asm volatile("cli; 1: dec %0; jnz 1b; sti; nop" : "+r"(n));
+		nr_loops++;
+	}
+	asm volatile("cli");
+	GUEST_SYNC(0);
+}
+
+static void *stop_later(void *arg)
+{
+	usleep(2000000);
+	*(bool *)arg = true;
+	return NULL;
+}
+
+/* Lone ExtINTs at @hz: what isn't the guest's loop, for each of them.  With one CPU, that is all that the host does, too. */
+static void lone_extints(unsigned int hz)
+{
+	struct kvm_pit_config config = {};
+	struct kvm_reinject_control control = {};
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = vm_create(1);
+	volatile uint64_t *loops, *extints;
+	pthread_t thread;
+	uint64_t start;
+
+	pit_period = PIT_HZ / hz > 0xffff ? 0 : PIT_HZ / hz;
+	sync_global_to_guest(vm, pit_period);
+	vm_ioctl(vm, KVM_CREATE_PIT2, &config);
+	vm_ioctl(vm, KVM_REINJECT_CONTROL, &control);
+	vcpu = vm_vcpu_add(vm, 0, guest_ticks);
+	virt_pg_map(vm, APIC_DEFAULT_GPA, APIC_DEFAULT_GPA);
+	vm_init_descriptor_tables(vm);
+	vcpu_init_descriptor_tables(vcpu);
+	vm_install_exception_handler(vm, PIC_VECTORS, handler);
+	run(vcpu);
+
+	loops = addr_gva2hva(vm, (vm_vaddr_t)&nr_loops);
+	extints = addr_gva2hva(vm, (vm_vaddr_t)&nr_extints);
+	pthread_create(&thread, NULL, stop_later, addr_gva2hva(vm, (vm_vaddr_t)&stop));
+	apicv_trace_start();
+	start = rdtsc();
+	run(vcpu);
+	start = rdtsc() - start;
+	printf("bench: lone-extint-%u-hz-inhibit-changes %u\n", hz, apicv_trace_stop());
+	printf("bench: lone-extint-%u-hz %ld\n", hz, (long)(start - *loops * (2 * LOOP + 8)) / (long)*extints);
+	pthread_join(thread, NULL);
+	kvm_vm_free(vm);
+}
+
 /* Restore the IDs of all vCPUs one by one, swapped, so that several reasons come and go. */
 static void set_id(struct kvm_vcpu *vcpu, uint32_t id)
 {
@@ -141,6 +216,13 @@ static void recalculations(void)
 
 int main(void)
 {
+	/* What is counted over seconds is counted exactly on one CPU. */
+	if (sysconf(_SC_NPROCESSORS_ONLN) == 1) {
+		lone_extints(18);
+		lone_extints(100);
+		lone_extints(1000);
+		return 0;
+	}
 	extints(1);
 	extints(16);
 	recalculations();
