@@ -11,6 +11,7 @@
  * mutant STOP_SILENT  nobody looks at a vCPU that stops using AVIC
  * mutant LOOK_AT_ALL  vCPUs that don't use AVIC are looked at, too
  * mutant NOT_FORGOTTEN  an EOI that exits leaves what is tracked to be found once more
+ * mutant TOLD_TWICE   an EOI that is emulated although AVIC is active is told even if it has been found
  * mutant LATE_FLAG    the flag that the inhibit is wanted is set when it's in force, and then nobody looks
  */
 #define TICKS	3
@@ -207,6 +208,26 @@ inline handle_request()
 	readers--
 }
 
+/* kvm_ioapic_update_eoi(): a vCPU that uses AVIC may have been looked at. */
+inline emulated_eoi()
+{
+	bool known;
+
+	lock();
+#ifndef TOLD_TWICE
+	known = avic && (!tracked || irr || isr);
+#endif
+#ifndef NOT_FORGOTTEN
+	tracked = tracked && known;
+#endif
+	unlock();
+	if
+	:: !known -> ack()
+	:: else
+	fi;
+	known = false
+}
+
 active proctype vcpu()
 {
 end:	do
@@ -219,12 +240,7 @@ end:	do
 	/* The guest's EOI exits. */
 	:: !request && !avic && isr ->
 		isr = false;
-		lock();
-#ifndef NOT_FORGOTTEN
-		tracked = false;
-#endif
-		unlock();
-		ack()
+		emulated_eoi()
 	:: !request && avic ->
 		in_guest = true;
 		if
@@ -233,6 +249,8 @@ end:	do
 			do
 			:: atomic { irr && !isr -> irr = false; isr = true; received++ }
 			:: atomic { isr -> isr = false }
+			/* KVM emulates the EOI, e.g. in x2APIC mode without x2AVIC. */
+			:: isr -> in_guest = false; isr = false; emulated_eoi(); break
 			/* It exits. */
 			:: request -> break
 			:: !irr && !isr -> break
