@@ -4,6 +4,7 @@
 
 #include "apic_access.h"
 #include "apicv_inhibit.h"
+#include "i8254.h"
 #include "ioapic.h"
 #include "lapic.h"
 #include "trace.h"
@@ -36,6 +37,7 @@ static_assert(ARRAY_SIZE(apicv_inhibit_names) == NR_APICV_INHIBIT_REASONS);
 	(BIT(APICV_INHIBIT_REASON_HYPERV) |		\
 	 BIT(APICV_INHIBIT_REASON_APIC_ID_MODIFIED) |	\
 	 BIT(APICV_INHIBIT_REASON_APIC_BASE_MODIFIED) |	\
+	 BIT(APICV_INHIBIT_REASON_PIT_REINJ) |		\
 	 BIT(APICV_INHIBIT_REASON_PHYSICAL_ID_TOO_BIG))
 #define APICV_CLEAR_DELAY	(HZ / 10)
 
@@ -144,6 +146,13 @@ static void apicv_clear_irq_window_inhibit(struct kvm *kvm)
 	up_write(&kvm->arch.apicv_update_lock);
 }
 
+static bool apicv_is_to_be_active(struct kvm_vcpu *vcpu)
+{
+	/* Do not activate APICV when APIC is disabled */
+	return lapic_in_kernel(vcpu) && kvm_vcpu_apicv_activated(vcpu) &&
+	       kvm_get_apic_mode(vcpu) != LAPIC_MODE_DISABLED;
+}
+
 void kvm_vcpu_update_apicv(struct kvm_vcpu *vcpu)
 {
 	struct kvm_lapic *apic = vcpu->arch.apic;
@@ -165,10 +174,7 @@ void kvm_vcpu_update_apicv(struct kvm_vcpu *vcpu)
 	down_read(&vcpu->kvm->arch.apicv_update_lock);
 	preempt_disable();
 
-	/* Do not activate APICV when APIC is disabled */
-	activate = kvm_vcpu_apicv_activated(vcpu) &&
-		   (kvm_get_apic_mode(vcpu) != LAPIC_MODE_DISABLED);
-
+	activate = apicv_is_to_be_active(vcpu);
 	if (apic->apicv_active == activate)
 		goto out;
 
@@ -176,9 +182,9 @@ void kvm_vcpu_update_apicv(struct kvm_vcpu *vcpu)
 	kvm_apic_update_apicv(vcpu);
 	static_call(kvm_x86_refresh_apicv_exec_ctrl)(vcpu);
 
-	/* AVIC may have virtualized the EOI that the RTC waits for. */
+	/* AVIC may have virtualized the EOI that the RTC or the PIT waits for. */
 	if (!activate && !kvm_x86_ops.load_eoi_exitmap)
-		kvm_rtc_find_eoi(vcpu);
+		kvm_ioapic_find_eoi(vcpu);
 
 	/*
 	 * When APICv gets disabled, we may still have injected interrupts
@@ -308,6 +314,18 @@ void kvm_update_apicv_inhibits(struct kvm *kvm, unsigned long set,
 }
 EXPORT_SYMBOL_GPL(kvm_update_apicv_inhibits);
 
+/*
+ * What PIT_REINJ waits for, which may be nothing anymore, see APICV_CLEAR_DELAY.
+ * The file in debugfs is removed before the PIT is freed.
+ */
+static void apicv_show_pit(struct kvm *kvm, struct seq_file *m)
+{
+	struct kvm_pit *pit = READ_ONCE(kvm->arch.vpit);
+
+	if (pit && kvm->arch.apicv_inhibit_reasons & BIT(APICV_INHIBIT_REASON_PIT_REINJ))
+		seq_printf(m, "PIT: %d ticks owed\n", kvm_pit_owed_ticks(pit));
+}
+
 static void apicv_show_reasons(struct seq_file *m, unsigned long reasons)
 {
 	int reason;
@@ -326,11 +344,12 @@ void kvm_apicv_show(struct kvm *kvm, struct seq_file *m)
 
 	seq_printf(m, "apicv: %s", kvm_apicv_activated(kvm) ? "on" : "off");
 	apicv_show_reasons(m, kvm->arch.apicv_inhibit_reasons);
+	apicv_show_pit(kvm, m);
 
-	/* A snapshot, as vCPUs may run. */
+	/* As it is when the vCPU runs, however long ago that was. */
 	kvm_for_each_vcpu(i, vcpu, kvm) {
 		seq_printf(m, "vcpu %d: %s", vcpu->vcpu_id,
-			   kvm_vcpu_apicv_active(vcpu) ? "on" : "off");
+			   apicv_is_to_be_active(vcpu) ? "on" : "off");
 		apicv_show_reasons(m, static_call(kvm_x86_vcpu_get_apicv_inhibit_reasons)(vcpu));
 	}
 

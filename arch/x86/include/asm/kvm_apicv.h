@@ -40,9 +40,9 @@
  *	Set by interrupts that come through the PIC while interrupts are disabled.
  *	Use the APIC and the I/O APIC; it's gone after the next few interrupts of these.
  * @APICV_INHIBIT_REASON_PIT_REINJ:
- *	The PIT has to see the EOIs of its interrupts, in order to catch up.
- *	Set by KVM_CREATE_PIT2, as reinjection is the default.
- *	Use KVM_REINJECT_CONTROL or no PIT (QEMU: kernel-irqchip=split).
+ *	The PIT owes ticks, and has to see when the guest is ready for the next.
+ *	Set while a guest that uses the PIT is too slow to take its interrupts.
+ *	Use another timer in the guest, or KVM_REINJECT_CONTROL.
  * @APICV_INHIBIT_REASON_SEV:
  *	The guest's memory is encrypted.
  *	Set by KVM_SEV_INIT and KVM_SEV_ES_INIT.

@@ -37,6 +37,8 @@
 #define APIC_LVT0	0x350
 #define LVT_MASKED	BIT(16)
 
+#define SIPI_GPA	0x8000
+
 /* How often to look for what has to happen. */
 #define NR_POLLS	1000
 
@@ -276,6 +278,15 @@ static void halt_guest(void)
 		asm volatile("cli; hlt");
 }
 
+static void set_rip(struct kvm_vcpu *vcpu, void *code)
+{
+	struct kvm_regs regs;
+
+	vcpu_regs_get(vcpu, &regs);
+	regs.rip = (uint64_t)code;
+	vcpu_regs_set(vcpu, &regs);
+}
+
 static void nop_handler(int signal)
 {
 }
@@ -293,14 +304,11 @@ static void test_halted(void)
 	struct kvm_mp_state state = { .mp_state = KVM_MP_STATE_RUNNABLE };
 	struct kvm_vcpu *vcpus[2], *halted;
 	struct kvm_vm *vm = create(vcpus, 2);
-	struct kvm_regs regs;
 	pthread_t thread;
 	int i;
 
 	halted = vcpus[0];
-	vcpu_regs_get(halted, &regs);
-	regs.rip = (uint64_t)halt_guest;
-	vcpu_regs_set(halted, &regs);
+	set_rip(halted, halt_guest);
 	run(halted);
 	kvm_irq_line(vm, PIN, 1);
 	kvm_irq_line(vm, PIN, 0);
@@ -321,6 +329,59 @@ static void test_halted(void)
 	pthread_kill(thread, SIGUSR1);
 	pthread_join(thread, NULL);
 	vcpu_mp_state_set(halted, &state);
+	kvm_vm_free(vm);
+}
+
+/* Where SIPI sends a vCPU to: cli, and pause for ever. */
+static const uint8_t real_mode_code[] = { 0xfa, 0xf3, 0x90, 0xeb, 0xfc };
+
+static void spin_guest(void)
+{
+	xapic_enable();
+	init_pic();
+	xapic_write_reg(APIC_LVT0, APIC_DM_EXTINT);
+	GUEST_SYNC(0);
+	asm volatile("cli");
+	for (;;)
+		cpu_relax();
+}
+
+static void init_sender(void)
+{
+	xapic_write_reg(APIC_ICR2, SET_APIC_DEST_FIELD(1));
+	xapic_write_reg(APIC_ICR, APIC_DM_INIT | APIC_INT_ASSERT);
+	xapic_write_reg(APIC_ICR, APIC_DM_STARTUP | SIPI_GPA >> 12);
+	ipi_guest();
+}
+
+/* A vCPU that waits for its window, and gets INIT and SIPI before it could block. */
+static void test_init(void)
+{
+	struct kvm_vcpu *vcpus[3];
+	struct kvm_vm *vm = create(vcpus, 3);
+	pthread_t thread;
+	int i;
+
+	memcpy(addr_gpa2hva(vm, SIPI_GPA), real_mode_code, sizeof(real_mode_code));
+	set_rip(vcpus[1], spin_guest);
+	run(vcpus[1]);
+	set_rip(vcpus[2], init_sender);
+	pthread_create(&thread, NULL, run_halted, vcpus[1]);
+	kvm_irq_line(vm, PIN, 1);
+	kvm_irq_line(vm, PIN, 0);
+	for (i = 0; has_avic() && i < NR_POLLS; i++) {
+		if (apicv_has_reason(vm, "IRQWIN"))
+			break;
+		usleep(1000);
+	}
+	TEST_ASSERT(i < NR_POLLS, "AVIC isn't inhibited for a window");
+	for (i = 0; i < NR_POLLS && (!i || apicv_has_reason(vm, "IRQWIN")); i++)
+		send_ipis(vm, vcpus[2]);
+	TEST_ASSERT(i < NR_POLLS, "AVIC is inhibited for a vCPU that got INIT");
+
+	vcpus[1]->run->immediate_exit = 1;
+	pthread_kill(thread, SIGUSR1);
+	pthread_join(thread, NULL);
 	kvm_vm_free(vm);
 }
 
@@ -458,5 +519,6 @@ int main(void)
 	test_burst(MAX_VCPUS, true);
 	test_stopped();
 	test_halted();
+	test_init();
 	return 0;
 }

@@ -13,18 +13,11 @@
 #include <unistd.h>
 
 #include "kvm_util.h"
+#include "mtrr.h"
 #include "noncoherent_dma.h"
 #include "processor.h"
 #include "test_util.h"
 #include "vmx.h"
-
-#define MTRR_BASE0		0x200
-#define MTRR_MASK0		0x201
-#define MTRR_MASK_VALID		BIT_ULL(11)
-#define MTRR_DEF_TYPE		0x2ff
-#define MTRR_DEF_TYPE_E		BIT_ULL(11)
-#define TYPE_UC			0
-#define TYPE_WB			6
 
 #define CR0_CD			BIT_ULL(30)
 
@@ -52,6 +45,7 @@ enum guest_op {
 	OP_L2_NOP,
 	OP_L2_TOUCH,
 	OP_L2_TOUCH_HUGE,
+	OP_L2_WRMSR,
 	OP_WRMSR,
 	OP_SET_CD,
 	OP_CLEAR_CD,
@@ -69,16 +63,6 @@ static struct kvm_vcpu *vcpu, *other;
 static struct kvm_vm *vm;
 static bool failed;
 
-/* Report all mismatches, there's no need to stop at the first one. */
-#define EXPECT(e, fmt, ...)						\
-do {									\
-	if (!(e)) {							\
-		ksft_print_msg("%s:%d: " fmt "\n", __func__, __LINE__,	\
-			       ##__VA_ARGS__);				\
-		failed = true;						\
-	}								\
-} while (0)
-
 static void guest_touch(void)
 {
 	int i;
@@ -95,6 +79,8 @@ static void l2_guest_code(void)
 		guest_touch();
 	else if (cmd.op == OP_L2_TOUCH_HUGE)
 		WRITE_ONCE(*(uint64_t *)HUGE_GPA, 1);
+	else if (cmd.op == OP_L2_WRMSR)
+		wrmsr(cmd.msr, cmd.val);
 	vmcall();
 }
 
@@ -122,6 +108,8 @@ static void l1_guest_code(struct vmx_pages *vmx)
 	GUEST_ASSERT(prepare_for_vmx_operation(vmx));
 	GUEST_ASSERT(load_vmcs(vmx));
 	prepare_vmcs(vmx, l2_guest_code, NULL);
+	vmwrite(CPU_BASED_VM_EXEC_CONTROL,
+		vmreadz(CPU_BASED_VM_EXEC_CONTROL) | CPU_BASED_USE_MSR_BITMAPS);
 
 	for (;;) {
 		/* The host has written a new command since the last exit. */
@@ -133,6 +121,7 @@ static void l1_guest_code(struct vmx_pages *vmx)
 		case OP_L2_NOP:
 		case OP_L2_TOUCH:
 		case OP_L2_TOUCH_HUGE:
+		case OP_L2_WRMSR:
 			run_l2();
 			break;
 		case OP_WRMSR:
@@ -162,21 +151,9 @@ static void other_guest_code(void)
 
 static void run_guest(enum guest_op op)
 {
-	struct ucall uc;
-
 	cmd.op = op;
 	sync_global_to_guest(vm, cmd);
-	vcpu_run(vcpu);
-
-	switch (get_ucall(vcpu, &uc)) {
-	case UCALL_SYNC:
-		ASSERT_EQ(uc.args[1], op);
-		break;
-	case UCALL_ABORT:
-		REPORT_GUEST_ASSERT(uc);
-	default:
-		TEST_FAIL("Unexpected exit, reason %u", vcpu->run->exit_reason);
-	}
+	vcpu_run_op(vcpu, op);
 }
 
 static void guest_wrmsr(uint32_t msr, uint64_t val)
@@ -277,13 +254,13 @@ static void test_huge(void)
 
 	noncoherent_dma_stop(dma);
 	run_guest(OP_L2_TOUCH_HUGE);
-	guest_wrmsr(MTRR_BASE0, (HUGE_GPA + HUGE_SIZE / 2) | TYPE_UC);
-	guest_wrmsr(MTRR_MASK0, mask | MTRR_MASK_VALID);
+	guest_wrmsr(MTRR_BASE(0), (HUGE_GPA + HUGE_SIZE / 2) | TYPE_UC);
+	guest_wrmsr(MTRR_MASK(0), mask | MTRR_MASK_VALID);
 	noncoherent_dma_start(dma, vm);
 	run_guest(OP_L2_TOUCH_HUGE);
 	EXPECT(!vm_get_stat(vm, "pages_2m"), "a huge page that is half UC");
 
-	guest_wrmsr(MTRR_MASK0, 0);
+	guest_wrmsr(MTRR_MASK(0), 0);
 }
 
 /* To enter L2 with another CR0.CD must not cost L1 its mappings, nor L2. */
@@ -304,6 +281,26 @@ static void test_transitions(void)
 	EXPECT(!nr, "%lu faults of L2", nr);
 	cmd.l2_cd = false;
 	vm_enable_cap(vm, KVM_CAP_DISABLE_QUIRKS2, 0);
+}
+
+/* L2 writes an MTRR of L1, which lets it: L2's CR0.CD doesn't make that one of L2's. */
+static void test_l2_writes(void)
+{
+	uint64_t nr;
+	int cd;
+
+	for (cd = 0; cd <= 1; cd++) {
+		run_guest(OP_L1_TOUCH);
+		cmd.l2_cd = cd;
+		cmd.msr = MTRR_DEF_TYPE;
+		cmd.val = TYPE_WB;
+		run_guest(OP_L2_WRMSR);
+		cmd.l2_cd = false;
+		nr = count_faults(OP_L1_TOUCH);
+		EXPECT(nr >= NR_PAGES, "%lu faults of L1 after a write of L2 with CR0.CD=%d",
+		       nr, cd);
+		guest_wrmsr(MTRR_DEF_TYPE, MTRR_DEF_TYPE_E | TYPE_WB);
+	}
 }
 
 static void *run_other(void *done)
@@ -365,6 +362,7 @@ static const struct {
 	{ "the same MTRRs again", test_same },
 	{ "huge page of L2 with two types", test_huge, true },
 	{ "L2 has another CR0.CD", test_transitions },
+	{ "L2 writes an MTRR of L1", test_l2_writes },
 	{ "L2 runs while another vCPU changes MTRRs", test_runs },
 };
 

@@ -21,19 +21,12 @@
 #include <unistd.h>
 
 #include "kvm_util.h"
+#include "mtrr.h"
 #include "noncoherent_dma.h"
 #include "processor.h"
 #include "test_util.h"
 
-#define MTRR_BASE(n)		(0x200 + 2 * (n))
-#define MTRR_MASK(n)		(0x201 + 2 * (n))
-#define MTRR_MASK_VALID		BIT_ULL(11)
-#define MTRR_DEF_TYPE		0x2ff
-#define MTRR_DEF_TYPE_E		BIT_ULL(11)
 #define TAINT_WARN		BIT_ULL(9)
-#define TYPE_UC			0
-#define TYPE_WT			4
-#define TYPE_WP			5
 
 #define RANGE_SIZE		BIT_ULL(21)
 #define MEM_SLOT		10
@@ -69,16 +62,6 @@ static struct kvm_vm *vm;
 static int kmsg_fd;
 static bool failed;
 
-/* Report all mismatches, there's no need to stop at the first one. */
-#define EXPECT(e, fmt, ...)						\
-do {									\
-	if (!(e)) {							\
-		ksft_print_msg("%s:%d: " fmt "\n", __func__, __LINE__,	\
-			       ##__VA_ARGS__);				\
-		failed = true;						\
-	}								\
-} while (0)
-
 static void guest_code(void)
 {
 	struct guest_cmd c;
@@ -106,21 +89,9 @@ static void guest_code(void)
 
 static void run_guest(enum guest_op op)
 {
-	struct ucall uc;
-
 	cmd.op = op;
 	sync_global_to_guest(vm, cmd);
-	vcpu_run(vcpu);
-
-	switch (get_ucall(vcpu, &uc)) {
-	case UCALL_SYNC:
-		ASSERT_EQ(uc.args[1], op);
-		break;
-	case UCALL_ABORT:
-		REPORT_GUEST_ASSERT(uc);
-	default:
-		TEST_FAIL("Unexpected exit, reason %u", vcpu->run->exit_reason);
-	}
+	vcpu_run_op(vcpu, op);
 }
 
 static void guest_wrmsr(uint32_t msr, uint64_t val)

@@ -9,6 +9,8 @@
  * is the victim: if KVM let it work for the others, they'd see to it that there's
  * always more to do, and WRMSR would never be completed.  If it held kvm->srcu
  * meanwhile, no memslot could be added.
+ *
+ * And one that waits for another one's WRMSR is interrupted by a signal.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -19,17 +21,10 @@
 #include <unistd.h>
 
 #include "kvm_util.h"
+#include "mtrr.h"
 #include "noncoherent_dma.h"
 #include "processor.h"
 #include "test_util.h"
-
-#define MTRR_BASE0		0x200
-#define MTRR_MASK0		0x201
-#define MTRR_MASK_VALID		BIT_ULL(11)
-#define MTRR_DEF_TYPE		0x2ff
-#define MTRR_DEF_TYPE_E		BIT_ULL(11)
-#define TYPE_UC			0
-#define TYPE_WB			6
 
 #define MEM_SLOT		10
 #define MEM_GPA			BIT_ULL(30)
@@ -72,6 +67,10 @@ struct shared {
 	uint64_t zap;
 	/* The next page that is mapped as UC. */
 	uint64_t page;
+	/* vCPU 1 waits for what vCPU 0 unmaps once, and the others don't run. */
+	uint64_t once;
+	uint64_t go;
+	uint64_t waits;
 };
 
 static volatile struct shared *shared;
@@ -98,7 +97,7 @@ static void guest_change(volatile struct shared *s, uint64_t me)
 
 	while (s->page == page && !s->stop)
 		asm volatile("pause");
-	wrmsr(MTRR_MASK0, 0);
+	wrmsr(MTRR_MASK(0), 0);
 	s->changes[me]++;
 }
 
@@ -145,13 +144,37 @@ static void guest_measure(volatile struct shared *s, uint64_t mask)
 
 	for (i = 0; i < NR_PAGES; i++)
 		guest_touch(i);
-	wrmsr(MTRR_BASE0, MEM_GPA | TYPE_UC);
-	wrmsr(MTRR_MASK0, mask);
+	wrmsr(MTRR_BASE(0), MEM_GPA | TYPE_UC);
+	wrmsr(MTRR_MASK(0), mask);
 	guest_touch(s->page++);
 
 	s->zap = rdtsc();
-	wrmsr(MTRR_MASK0, 0);
+	wrmsr(MTRR_MASK(0), 0);
 	s->zap = rdtsc() - s->zap;
+}
+
+/* Everything is WB, and becomes UC when the VMM says so. */
+static void guest_once(volatile struct shared *s, uint64_t mask)
+{
+	uint64_t i;
+
+	for (i = 0; i < NR_PAGES; i++)
+		guest_touch(i);
+	s->ready[VICTIM] = 1;
+	while (!s->go)
+		asm volatile("pause");
+	s->begun = 1;
+	wrmsr(MTRR_MASK(0), mask);
+	s->ended = 1;
+}
+
+static void guest_waiter(volatile struct shared *s)
+{
+	while (!s->begun)
+		asm volatile("pause");
+	guest_delay(s, s->zap / 8);
+	s->waits = 1;
+	wrmsr(MTRR_DEF_TYPE, MTRR_DEF_TYPE_E | TYPE_WB);
 }
 
 static void guest_code(uint64_t me, uint64_t mask)
@@ -161,12 +184,16 @@ static void guest_code(uint64_t me, uint64_t mask)
 	if (me == VICTIM) {
 		guest_measure(s, mask);
 	} else if (me == MAPPER) {
-		wrmsr(MTRR_BASE0, MEM_GPA | TYPE_UC);
-		wrmsr(MTRR_MASK0, mask);
+		wrmsr(MTRR_BASE(0), MEM_GPA | TYPE_UC);
+		wrmsr(MTRR_MASK(0), mask);
 	}
 	GUEST_SYNC(0);
 
-	if (me == VICTIM)
+	if (s->once && me == VICTIM)
+		guest_once(s, mask);
+	else if (s->once)
+		guest_waiter(s);
+	else if (me == VICTIM)
 		guest_victim(s);
 	else if (me == MAPPER)
 		guest_mapper(s);
@@ -283,6 +310,52 @@ static void test_memslots(struct noncoherent_dma *dma)
 			 "memslots are added while vCPUs change MTRRs\n");
 }
 
+static void ignore(int signal)
+{
+}
+
+/* Tell whether KVM_RUN ended before what the vCPU waits for. */
+static void *run_waiter(void *in_time)
+{
+	int r = __vcpu_run(vcpus[1]);
+
+	*(bool *)in_time = !shared->ended;
+	if (r)
+		run(vcpus[1]);
+	return NULL;
+}
+
+static void test_signal(struct noncoherent_dma *dma)
+{
+	struct sigaction action = { .sa_handler = ignore };
+	pthread_t zapper, waiter;
+	bool in_time;
+	uint64_t end;
+
+	sigaction(SIGUSR1, &action, NULL);
+	create_vm();
+	noncoherent_dma_start(dma, vm);
+	shared->once = 1;
+	prepare_vcpus();
+	pthread_create(&zapper, NULL, run, vcpus[VICTIM]);
+	while (!shared->ready[VICTIM])
+		usleep(1000);
+	pthread_create(&waiter, NULL, run_waiter, &in_time);
+	shared->go = 1;
+	while (!shared->waits && !shared->ended)
+		cpu_relax();
+	/* Let it begin to wait. */
+	for (end = rdtsc() + shared->zap / 10; rdtsc() < end;)
+		cpu_relax();
+	pthread_kill(waiter, SIGUSR1);
+	pthread_join(waiter, NULL);
+	pthread_join(zapper, NULL);
+	noncoherent_dma_stop(dma);
+	kvm_vm_free(vm);
+
+	ksft_test_result(in_time, "a vCPU that waits for another is interrupted\n");
+}
+
 /* The VMM dies with vCPUs that zap, or wait for others that do. */
 static void test_kill(struct noncoherent_dma *dma)
 {
@@ -323,10 +396,11 @@ int main(int argc, char *argv[])
 
 	dma = noncoherent_dma_open();
 	ksft_print_header();
-	ksft_set_plan(2);
+	ksft_set_plan(3);
 
 	test_kill(dma);
 	test_memslots(dma);
+	test_signal(dma);
 
 	noncoherent_dma_close(dma);
 	ksft_finished();

@@ -26,17 +26,10 @@
 #include <unistd.h>
 
 #include "kvm_util.h"
+#include "mtrr.h"
 #include "noncoherent_dma.h"
 #include "processor.h"
 #include "test_util.h"
-
-#define MTRR_BASE0		0x200
-#define MTRR_MASK0		0x201
-#define MTRR_MASK_VALID		BIT_ULL(11)
-#define MTRR_DEF_TYPE		0x2ff
-#define MTRR_DEF_TYPE_E		BIT_ULL(11)
-#define TYPE_UC			0
-#define TYPE_WB			6
 
 #define MEM_SLOT		10
 #define MEM_GPA			BIT_ULL(30)
@@ -85,16 +78,6 @@ static struct kvm_vcpu *vcpu;
 static struct kvm_vm *vm;
 static bool tdp_mmu;
 static bool failed;
-
-/* Report all mismatches, there's no need to stop at the first one. */
-#define EXPECT(e, fmt, ...)						\
-do {									\
-	if (!(e)) {							\
-		ksft_print_msg("%s:%d: " fmt "\n", __func__, __LINE__,	\
-			       ##__VA_ARGS__);				\
-		failed = true;						\
-	}								\
-} while (0)
 
 static void guest_set_cr0(uint64_t cr0)
 {
@@ -165,21 +148,9 @@ static void guest_code(void)
 
 static void run_guest(enum guest_op op)
 {
-	struct ucall uc;
-
 	cmd.op = op;
 	sync_global_to_guest(vm, cmd);
-	vcpu_run(vcpu);
-
-	switch (get_ucall(vcpu, &uc)) {
-	case UCALL_SYNC:
-		ASSERT_EQ(uc.args[1], op);
-		break;
-	case UCALL_ABORT:
-		REPORT_GUEST_ASSERT(uc);
-	default:
-		TEST_FAIL("Unexpected exit, reason %u", vcpu->run->exit_reason);
-	}
+	vcpu_run_op(vcpu, op);
 }
 
 static void guest_wrmsr(uint32_t msr, uint64_t val)
@@ -399,8 +370,8 @@ static void set_half_uc(bool uc)
 {
 	uint64_t mask = GENMASK_ULL(vm->pa_bits - 1, 12) & ~(HUGE_SIZE / 2 - 1);
 
-	guest_wrmsr(MTRR_BASE0, (HUGE_GPA + HUGE_SIZE / 2) | TYPE_UC);
-	guest_wrmsr(MTRR_MASK0, uc ? mask | MTRR_MASK_VALID : 0);
+	guest_wrmsr(MTRR_BASE(0), (HUGE_GPA + HUGE_SIZE / 2) | TYPE_UC);
+	guest_wrmsr(MTRR_MASK(0), uc ? mask | MTRR_MASK_VALID : 0);
 }
 
 /* A page that has two types is mapped as a whole only without non-coherent DMA. */
@@ -497,9 +468,9 @@ static void test_cd_quirk(void)
 {
 	uint64_t mask = GENMASK_ULL(vm->pa_bits - 1, 12) & ~(NR_PAGES * 4096ull - 1);
 
-	guest_wrmsr(MTRR_BASE0, MEM_GPA | TYPE_UC);
+	guest_wrmsr(MTRR_BASE(0), MEM_GPA | TYPE_UC);
 	begin_change();
-	guest_wrmsr(MTRR_MASK0, mask | MTRR_MASK_VALID);
+	guest_wrmsr(MTRR_MASK(0), mask | MTRR_MASK_VALID);
 	EXPECT_CHANGED(TYPE_UC, false);
 
 	madvise(addr_gpa2hva(vm, MEM_GPA), NR_PAGES * 4096, MADV_DONTNEED);
@@ -509,7 +480,7 @@ static void test_cd_quirk(void)
 	EXPECT_CHANGED(TYPE_UC, false);
 
 	begin_change();
-	guest_wrmsr(MTRR_MASK0, 0);
+	guest_wrmsr(MTRR_MASK(0), 0);
 	EXPECT_CHANGED(TYPE_WB, false);
 }
 
@@ -654,8 +625,8 @@ static void guest_program(int round, uint64_t mask)
 	guest_set_cr0(get_cr0() | CR0_CD);
 	guest_touch();
 	wrmsr(MTRR_DEF_TYPE, TYPE_WB);
-	wrmsr(MTRR_BASE0, MEM_GPA | type_of_round(round));
-	wrmsr(MTRR_MASK0, mask);
+	wrmsr(MTRR_BASE(0), MEM_GPA | type_of_round(round));
+	wrmsr(MTRR_MASK(0), mask);
 	wrmsr(MTRR_DEF_TYPE, MTRR_DEF_TYPE_E | TYPE_WB);
 	guest_touch();
 	guest_set_cr0(get_cr0() & ~CR0_CD);

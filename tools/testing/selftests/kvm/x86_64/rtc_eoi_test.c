@@ -213,23 +213,37 @@ static void test_inhibited(struct test *t)
 	take(t, 1);
 }
 
-/* The last one, vCPU 1 waits for SIPI.  KVM_GET_MP_STATE has INIT processed. */
-static void test_init(struct test *t)
+/* vCPU 1 gets INIT before the EOI.  KVM_GET_MP_STATE has INIT processed. */
+static void init_vcpu1(struct test *t)
 {
 	struct kvm_vcpu_events events;
 	struct kvm_mp_state mp_state;
 
-	set_destination(t, 1, 0);
-	tick(t, "to vCPU 1", 1);
-	run(t, 1, true);
 	vcpu_events_get(t->vcpus[1], &events);
 	events.flags |= KVM_VCPUEVENT_VALID_SMM;
 	events.smi.latched_init = 1;
 	vcpu_events_set(t->vcpus[1], &events);
 	vcpu_mp_state_get(t->vcpus[1], &mp_state);
 	TEST_ASSERT(mp_state.mp_state == KVM_MP_STATE_INIT_RECEIVED, "No INIT");
+}
+
+/* In a VM of its own, as vCPU 1 waits for SIPI at the end. */
+static void test_init(struct test *t, const char *how, uint64_t high, uint64_t low,
+		      bool redirect)
+{
+	pr_info("# INIT, %s\n", how);
+	create(t);
+	set_destination(t, high, low);
+	tick(t, "to vCPU 1", 1);
+	run(t, 1, true);
+	if (redirect)
+		set_destination(t, 0, 0);
+	init_vcpu1(t);
 	set_destination(t, 0, 0);
 	tick(t, "to vCPU 0 after INIT of vCPU 1", 1);
+	run(t, 0, false);
+	tick(t, "one more", 1);
+	kvm_vm_free(t->vm);
 }
 
 int main(void)
@@ -245,8 +259,10 @@ int main(void)
 	test_all_vcpus(&t);
 	test_redirected(&t);
 	test_inhibited(&t);
-	test_init(&t);
 	kvm_vm_free(t.vm);
+	test_init(&t, "physical destination", 1, 0, false);
+	test_init(&t, "logical destination", 2, LOGICAL, false);
+	test_init(&t, "redirected meanwhile", 1, 0, true);
 	TEST_ASSERT(!t.nr_wrong, "%u wrong answers", t.nr_wrong);
 	return 0;
 }
