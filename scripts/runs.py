@@ -20,7 +20,7 @@ THEMES = {
     "APIC access": r"^apic_(access|base)",
     "APIC IDs": r"^apic_alias",
     "IPIv": r"^ipiv",
-    "AVIC": r"^(apicv_inhibit|apic_logical|extint)",
+    "AVIC": r"^(apicv_inhibit|apic_logical|extint|pit_avic)",
     "MTRR": r"^(kvm_)?mtrr(?!_var_range)",
     "all KVM selftests of the base": None,
 }
