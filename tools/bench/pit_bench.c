@@ -6,6 +6,7 @@
  * With one CPU, pit-tick-HZ: by how much longer a loop takes per tick, and the exits in excess of those that it takes without.
  * With more, pit-ipi-HZ: a thousand IPIs and as many back, while the PIT ticks.
  */
+#define _GNU_SOURCE /* for CPU_SET() */
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
