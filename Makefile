@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # Two commands: make run, make test. The rest: make help.
-# Variables: ENGINE=, ENGINES=, TESTS=, CPUS=, KERNEL=, TOPIC=, TOPICS=, LINUX=, B= (the base), BUILD= (where everything is built)
+# Variables: ENGINE=, ENGINES=, TESTS=, CPUS=, KERNEL=, TOPIC=, TOPICS=, LINUX=, B= (the base), SOURCES= (a folder of its source), BUILD= (where everything is built)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-export ENGINE ENGINES CPUS LINUX B BUILD APPEND PREV TOPIC TOPICS CONFIG
+export ENGINE ENGINES CPUS LINUX B SOURCES BUILD APPEND PREV TOPIC TOPICS CONFIG
 KERNEL ?= patched
 
 # Unset is not the same as empty for the scripts.
-$(foreach v,ENGINE ENGINES CPUS LINUX B BUILD APPEND PREV TOPIC TOPICS CONFIG,$(if $($v),,$(eval unexport $v)))
+$(foreach v,ENGINE ENGINES CPUS LINUX B SOURCES BUILD APPEND PREV TOPIC TOPICS CONFIG,$(if $($v),,$(eval unexport $v)))
 
 ## run        from a fresh machine to the table: patched kernel, KUnit and selftests on emulated hosts   20 min, again 2 min
 run:
@@ -28,7 +28,7 @@ test:
 test-long:
 	@scripts/test --long $(STAGES)
 
-## base       fetch the base kernel, import it into git                                                   1 min
+## base       fetch the base kernel, import it into git; SOURCES=folder: of archives to look into first     1 min
 base:
 	@scripts/base
 
