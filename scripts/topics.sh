@@ -39,7 +39,7 @@ mails()
 }
 
 # own_tests TOPIC: the selftests that it adds.
-own_tests() { mails "$1" | xargs -r sed -n 's|^+TEST_GEN_PROGS_x86_64 += \(.*/\)\?||p' | sort -u; }
+own_tests() { mails "$1" | xargs -r sed -nE 's#^\+TEST_GEN_PROGS_x86(_64)? \+= (.*/)?##p' | sort -u; }
 
 # series_key TOPIC...: one key for their names, their mails and the order of all.
 series_key() { { echo "$@"; mails "$@"; mails "$@" | xargs -r cat; } | sed "s|^$patches/||" | sha256sum | cut -c1-16; }

@@ -77,3 +77,19 @@ setup()
 	PREV=HEAD run "$top/scripts/send"
 	last_line_says "has no topic three"
 }
+
+@test "send: to upstream, if the base is one of upstream's: addressed, named, and without what upstream did instead" {
+	git config --global user.name Jo
+	git config --global user.email jo@localhost
+	commit 'mkdir scripts; echo "print \"Max <max\\@localhost>\\n\" unless grep { /no-m/ } @ARGV;" > scripts/get_maintainer.pl; echo x >> arch/x86/kvm/c.c' \
+		"$(printf 'KVM: x86: Ask\n\nIt is.\n\nUpstream: none')"
+	topic three
+	"$top/scripts/export"
+	printf 'KVM: x86: Three\n\nThe text.\n' > patches/three/cover
+	echo 'upstream v6.1' > patches/source
+	TOPIC=three "$top/scripts/send"
+	mbox=build/6.1/send/three/v1.mbox
+	grep -qx 'base: Linux v6.1' $mbox
+	grep -qx 'To: Max <max@localhost>' $mbox
+	[ "$(grep -c '^Upstream: ' $mbox)" -eq 0 ]
+}
