@@ -12,15 +12,15 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("BUILD", TOP / "build"))
 RESULTS = Path(os.environ.get("RESULTS", TOP / "results"))   # for the tests
-BASES = {"6.1": "v6.1 LTS", "6.12": "v6.12 LTS"}
+BASES = {"6.1": "v6.1 LTS", "6.12": "v6.12 LTS", "7.3": "v7.3"}
 STATUSES = ("pass", "fail", "xfail", "skip", "not-run")
 # Which tests speak for which theme.
 THEMES = {
-    "safety": r"^(apic_hotplug|apicv_switch|irq_window|rtc_eoi|vcpu_create_ipi|mtrr_var_range)",
-    "APIC access": r"^apic_(access|base)",
+    "safety": r"^(apic_hotplug|apicv_(switch|level_irq|rtc)|irq_window|rtc_eoi|vcpu_create_ipi|mtrr_var_range)",
+    "APIC access": r"^(apic_(access|base)|private_memslot|xapic_read_only)",
     "APIC IDs": r"^apic_alias",
     "IPIv": r"^ipiv",
-    "AVIC": r"^(apicv_inhibit|apic_logical|extint|pit_avic)",
+    "AVIC": r"^(apicv_(inhibit|uninhibit)|x?apic_logical|extint|pit_avic)",
     "MTRR": r"^(kvm_)?mtrr(?!_var_range)",
     "all KVM selftests of the base": None,
 }
