@@ -42,7 +42,7 @@ figures() { "$top/tools/bench/figures.py" build/6.1/bench/figures.json base=base
 	local name missing=''
 	for name in $(sed -nE 's/.*printf\("bench: ([^ ]*) .*/\1/p' "$top"/tools/bench/*.c); do
 		# what printf fills in: the order, the prefix, a number
-		name=$(sed -E 's/^%s%s/again-/; s/%s(zap|tick)/serial-\1/; s/%d/4/g; s/%s/running/g' <<< "$name")
+		name=$(sed -E 's/^%s%s/again-/; s/%s(zap|tick)/serial-\1/; s/^pit-%s-%d%s/pit-tick-4/; s/%[du]/4/g; s/%s/running/g' <<< "$name")
 		[[ $name != part-* ]] || continue   # tools/bench/run keeps these for itself
 		python3 -B -c "import sys; sys.path.insert(0, '$top/tools/bench'); import figures
 sys.exit(all(figures.describe(p + '$name')['theme'] == 'other' for p in ('', 'avic-')))" || missing+=" $name"

@@ -31,7 +31,7 @@ enum { ONE_SHOT = 0x30, RATE = 0x34, SQUARE = 0x36, STOPPED = 0x3a };
 
 enum command {
 	BY_IOAPIC, BY_PIC, MASK, UNMASK, START, SPIN, SPIN_UNTIL, STOP, TAKE, TAKE_ALL, HALT, STAMP,
-	EPISODE
+	EPISODE, UNMASK_AT_TICK
 };
 
 /* How the guest waits for an episode's end. */
@@ -180,6 +180,22 @@ static void episode(void)
 	take_all();
 }
 
+/* Take the first tick, unmask the pin at about the second, and count the third. */
+static void unmask_at_tick(void)
+{
+	uint64_t p = g.period;
+
+	start();
+	take_until(g.started + p + p / 4);
+	program_pin(VECTOR | IOAPIC_MASKED);
+	spin_until(g.started + 2 * p - p / 40 + g.arg * p / 1000);
+	program_pin(VECTOR);
+	take_until(g.started + 2 * p + p / 2);
+	g.ticks = 0;
+	take_until(g.started + 3 * p + p / 2);
+	stop();
+}
+
 static void guest_code(void)
 {
 	xapic_enable();
@@ -227,6 +243,9 @@ static void guest_code(void)
 		case EPISODE:
 			episode();
 			break;
+		case UNMASK_AT_TICK:
+			unmask_at_tick();
+			break;
 		}
 	}
 }
@@ -240,11 +259,11 @@ struct test {
 	unsigned int nr_wrong;
 };
 
-static void run(struct test *t, enum command command, uint64_t arg)
+static void run(struct test *t, enum command what, uint64_t arg)
 {
 	struct ucall uc;
 
-	t->s->command = command;
+	t->s->command = what;
 	t->s->arg = arg;
 	vcpu_run(t->vcpu);
 	TEST_ASSERT(get_ucall(t->vcpu, &uc) == UCALL_SYNC, "Unexpected ucall %lu", uc.cmd);
@@ -336,7 +355,7 @@ static void test_one_shot(struct test *t, enum command path)
 	expect(t, "one-shot", t->s->ticks, 1);
 }
 
-/* The guest owes the acknowledgement of a tick, and KVM some more ticks. */
+/* The guest owes the acknowledgment of a tick, and KVM some more ticks. */
 static void starve(struct test *t)
 {
 	set_rate(t, RATE, 200);
@@ -483,6 +502,20 @@ static void test_inhibited(struct test *t)
 	expect_active(t);
 }
 
+/* What is owed is void then, but not what is due later. */
+static void test_unmask_at_tick(struct test *t)
+{
+	int i, nr = 0;
+
+	set_rate(t, RATE, 250);
+	run(t, BY_IOAPIC, 0);
+	for (i = 0; i < NR_TRIES; i++) {
+		run(t, UNMASK_AT_TICK, i);
+		nr += t->s->ticks;
+	}
+	expect(t, "unmasked when a tick is due, the next one", nr, NR_TRIES);
+}
+
 static void create(struct test *t, bool x2apic)
 {
 	struct kvm_pit_config pit = {};
@@ -543,6 +576,7 @@ int main(void)
 	test_episode(&t, BY_IOAPIC, RATE, 200, 8, IN_SERVICE);
 	test_one_shot(&t, BY_IOAPIC);
 	test_mask(&t);
+	test_unmask_at_tick(&t);
 	test_reprogram(&t);
 	test_restore(&t);
 	test_migrate(&t);
