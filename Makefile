@@ -14,12 +14,12 @@ $(foreach v,ENGINE ENGINES CPUS LINUX B SOURCES BUILD APPEND PREV TOPIC TOPICS C
 run:
 	@scripts/run
 
-## test       everything that CI checks; the last line is 'N passed, N failed, N skipped'                47 min
+## test       everything that CI checks; the last line is 'N passed, N failed, N skipped'                50 min
 test:
 	@scripts/test $(STAGES)
 
-## test-long  what takes too long for every change; STAGES= one or some of (estimated for two idle cores):   75 min
-##              hybrid 1 min, erratum 3 min, variants (ten runs of v6.1) 11 min, v6.12 (its kernel 10 min, nine runs 12 min),
+## test-long  what takes too long for every change; STAGES= one or some of (estimated for two idle cores):   2 h
+##              host 2 min, hybrid 1 min, erratum 3 min, variants (ten runs of v6.1) 11 min, v6.12 (its kernel 10 min, nine runs 12 min),
 ##              cost (instructions of the hooks) 8 min, debug (lockdep, failing allocations) 20 min,
 ##              ipiv-long (a million IPIs), apic-long (thousands of inhibits),
 ##              topics (each one without those that it doesn't need) not measured,
@@ -37,7 +37,7 @@ base:
 apply:
 	@scripts/apply
 
-## kernel     build a kernel for the emulated hosts; KERNEL=patched|base|control|topic-NAME|v1|debug      7 min, again 15 s
+## kernel     build a kernel for the emulated hosts; KERNEL=patched|base|control|topic-NAME|v1|modular|debug|debug-base     7 min, again 15 s
 kernel:
 	@scripts/kernel $(KERNEL)
 
@@ -53,7 +53,7 @@ kunit:
 ##              ENGINE=kvm: in a VM of this machine's KVM; ENGINE=host: on this machine itself (Documentation/hardware.md)
 lab:
 	@scripts/lab $(or $(ENGINE),qemu-svm) $(KERNEL) $(TESTS)
-	@$(if $(filter host,$(ENGINE)),,scripts/results build/$(or $(B),6.1)/results/$(KERNEL)-$(or $(ENGINE),qemu-svm))
+	@$(if $(filter host,$(ENGINE)),,scripts/results $(or $(BUILD),build)/$(or $(B),6.1)/results/$(KERNEL)-$(or $(ENGINE),qemu-svm))
 
 ## shell      a prompt in an emulated host with the patched kernel: ENGINE=                               20 s
 shell:

@@ -91,6 +91,9 @@ setup() { world; }
 	run "$top/scripts/clean"
 	last_line_says "not exported"
 	[ -e build/6.1/linux ]
+	# Whatever the base is that somebody names.
+	B=7.7 run "$top/scripts/clean"
+	last_line_says "not exported"
 	topic three
 	run "$top/scripts/clean"
 	last_line_says "not exported"

@@ -27,7 +27,7 @@ setup()
 	TOPIC=two run "$top/scripts/send"
 	[[ $output == *"in the name of Jo Sendér <jo@localhost>"*"needs topics one;"* ]]
 	mbox=build/6.1/send/two/v1.mbox
-	grep -q '^base-commit: ' $mbox
+	grep -q '^base: Linux v' $mbox
 	[ "$(grep -c '^prerequisite-patch-id: ' $mbox)" -eq 1 ]
 	grep -q 'The text of the cover letter' $mbox
 	grep -qx 'Applies on top of these series, in this order: one.' $mbox
