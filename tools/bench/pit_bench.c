@@ -151,20 +151,6 @@ static void *peer(void *vcpu)
 	return NULL;
 }
 
-/* Of both vCPUs, one of which may run, i.e. not by an ioctl of that. */
-static uint64_t exits(struct kvm_vm *vm)
-{
-	char path[128];
-	uint64_t n = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/exits", getpid(), vm->fd);
-	f = fopen(path, "r");
-	TEST_ASSERT(f && fscanf(f, "%lu", &n) == 1, "No %s", path);
-	fclose(f);
-	return n;
-}
-
 struct result {
 	uint64_t time, exits, ticks;
 };
@@ -172,13 +158,13 @@ struct result {
 static struct result measure(struct kvm_vm *vm, struct kvm_vcpu *vcpu, int command, int hz, uint64_t loops)
 {
 	volatile struct shared *s = addr_gva2hva(vm, (vm_vaddr_t)&shared);
-	uint64_t before = exits(vm);
+	uint64_t before = vm_exits(vm);
 
 	s->command = command;
 	s->hz = hz;
 	s->loops = loops;
 	run(vcpu);
-	return (struct result) { s->elapsed, exits(vm) - before, s->ticks };
+	return (struct result) { s->elapsed, vm_exits(vm) - before, s->ticks };
 }
 
 static void print(const char *name, int hz, const char *what, uint64_t value)
