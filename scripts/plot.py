@@ -86,7 +86,7 @@ def lines(label, unit, columns, points, alone=False):
 def bars(label, columns, values):
     """values: column -> value; a bar for each, its value at its end."""
     top = max([v for v in values.values() if v] or [1])
-    body, wide = [], W - LEFT - 70
+    body, wide = [], W - LEFT - max(70, 10 + 7 * len(f"{top:,}"))
     for place, column in enumerate(columns):
         y, value = 4 + 22 * place, values.get(column)
         body.append(f'<text class="dim" x="{LEFT - 6}" y="{y + 12}" text-anchor="end">{escape(column)}</text>')
