@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # Two commands: make run, make test. The rest: make help.
-# Variables: ENGINE=, ENGINES=, TESTS=, CPUS=, KERNEL=, TOPIC=, TOPICS=, LINUX=, B= (the base), SOURCES= (a folder of its source), BUILD= (where everything is built)
+# Variables: ENGINE=, ENGINES=, TESTS=, CPUS=, KERNEL=, TOPIC=, TOPICS=, LINUX=, B= (the base), SOURCES= (a folder of its source), KUT= (a built kvm-unit-tests), BUILD= (where everything is built)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-export ENGINE ENGINES CPUS LINUX B SOURCES BUILD APPEND PREV TOPIC TOPICS CONFIG
+export ENGINE ENGINES CPUS LINUX B SOURCES KUT BUILD APPEND PREV TOPIC TOPICS CONFIG
 KERNEL ?= patched
 
 # Unset is not the same as empty for the scripts.
-$(foreach v,ENGINE ENGINES CPUS LINUX B SOURCES BUILD APPEND PREV TOPIC TOPICS CONFIG,$(if $($v),,$(eval unexport $v)))
+$(foreach v,ENGINE ENGINES CPUS LINUX B SOURCES KUT BUILD APPEND PREV TOPIC TOPICS CONFIG,$(if $($v),,$(eval unexport $v)))
 
 ## run        from a fresh machine to the table: patched kernel, KUnit and selftests on emulated hosts   20 min, again 2 min
 run:
@@ -51,9 +51,10 @@ kunit:
 
 ## lab        boot one kernel on one engine: ENGINE=qemu-svm|bochs-vmx|bochs-svm KERNEL= TESTS="a b"          1 to 3 min
 ##              ENGINE=kvm: in a VM of this machine's KVM; ENGINE=host: on this machine itself (Documentation/hardware.md)
+##              KUT=folder: kvm-unit-tests that are built there, in guests of QEMU, base and patched                 10 min
 lab:
-	@scripts/lab $(or $(ENGINE),qemu-svm) $(KERNEL) $(TESTS)
-	@$(if $(filter host,$(ENGINE)),,scripts/results $(or $(BUILD),build)/$(or $(B),6.1)/results/$(KERNEL)-$(or $(ENGINE),qemu-svm))
+	@$(if $(KUT),tools/lab/kut,scripts/lab) $(or $(ENGINE),qemu-svm) $(if $(KUT),,$(KERNEL)) $(TESTS)
+	@$(if $(KUT)$(filter host,$(ENGINE)),,scripts/results $(or $(BUILD),build)/$(or $(B),6.1)/results/$(KERNEL)-$(or $(ENGINE),qemu-svm))
 
 ## shell      a prompt in an emulated host with the patched kernel: ENGINE=                               20 s
 shell:

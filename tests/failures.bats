@@ -101,3 +101,9 @@ setup() { world; }
 	"$top/scripts/clean"
 	[ ! -e build ]
 }
+
+@test "kvm-unit-tests that are not there, or not built: one line" {
+	KUT=$BATS_TEST_TMPDIR run "$top/tools/lab/kut" bochs-svm
+	[ "$status" -eq 1 ]
+	[[ $output == "FAILED: there is no built kvm-unit-tests in KUT=$BATS_TEST_TMPDIR. Next: "* ]]
+}
