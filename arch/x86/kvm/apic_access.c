@@ -91,25 +91,6 @@ void kvm_apic_access_zap(struct kvm *kvm)
 		kvm_zap_gfn_range(kvm, APIC_ACCESS_GFN, APIC_ACCESS_GFN + 1);
 }
 
-/*
- * The memslot stays, deleting it might fail for want of memory.  If it's another
- * vCPU that zaps right now, then apicv_update_lock lets this one wait for it.
- */
-void kvm_apic_access_suppress(struct kvm *kvm)
-{
-	struct kvm_apic_access *access = &kvm->arch.apic_access;
-
-	if (READ_ONCE(access->suppressed))
-		return;
-
-	down_write(&kvm->arch.apicv_update_lock);
-	if (!access->suppressed) {
-		WRITE_ONCE(access->suppressed, true);
-		kvm_zap_gfn_range(kvm, APIC_ACCESS_GFN, APIC_ACCESS_GFN + 1);
-	}
-	up_write(&kvm->arch.apicv_update_lock);
-}
-
 void kvm_apic_access_page_moved(struct kvm *kvm)
 {
 	lockdep_assert_held(&kvm->mmu_lock);
@@ -125,21 +106,65 @@ static bool apic_is_relocated(u64 apic_base)
 	       (apic_base & MSR_IA32_APICBASE_BASE) != APIC_DEFAULT_PHYS_BASE;
 }
 
-void kvm_apic_access_base_changed(struct kvm_vcpu *vcpu)
+/*
+ * vCPUs share page tables.  If the CPU virtualizes accesses to the page even if a
+ * vCPU is in x2APIC mode, where there's nothing at the page's address, then no vCPU
+ * can have the page.
+ *
+ * The memslot stays, deleting it might fail for want of memory.
+ */
+static void apic_access_suppress(struct kvm *kvm)
 {
-	bool relocated = apic_is_relocated(vcpu->arch.apic_base);
-	struct kvm_lapic *apic = vcpu->arch.apic;
-	struct kvm *kvm = vcpu->kvm;
+	struct kvm_apic_access *access = &kvm->arch.apic_access;
 
-	if (!enable_apicv || relocated == apic->relocated)
+	lockdep_assert_held_write(&kvm->arch.apicv_update_lock);
+
+	if (access->suppressed)
 		return;
 
-	/* The count and the inhibit change together, or not at all. */
+	WRITE_ONCE(access->suppressed, true);
+	kvm_zap_gfn_range(kvm, APIC_ACCESS_GFN, APIC_ACCESS_GFN + 1);
+}
+
+void kvm_apic_access_restore(struct kvm *kvm)
+{
+	struct kvm_apic_access *access = &kvm->arch.apic_access;
+
+	lockdep_assert_held_write(&kvm->arch.apicv_update_lock);
+
+	if (!access->suppressed || access->nr_x2apic)
+		return;
+
+	WRITE_ONCE(access->suppressed, false);
+	kvm_apic_access_zap(kvm);
+}
+
+void kvm_apic_access_base_changed(struct kvm_vcpu *vcpu)
+{
+	struct kvm_apic_access *access = &vcpu->kvm->arch.apic_access;
+	bool relocated = apic_is_relocated(vcpu->arch.apic_base);
+	struct kvm_lapic *apic = vcpu->arch.apic;
+	bool x2apic = kvm_x86_ops.virtualizes_xapic_in_x2apic_mode &&
+		      apic_x2apic_mode(apic);
+	struct kvm *kvm = vcpu->kvm;
+
+	if (!enable_apicv ||
+	    (relocated == apic->relocated && x2apic == apic->suppresses_page))
+		return;
+
+	/* The counts and what follows from them change together, or not at all. */
 	down_write(&kvm->arch.apicv_update_lock);
-	kvm->arch.apic_access.nr_relocated += relocated - apic->relocated;
+	access->nr_relocated += relocated - apic->relocated;
 	apic->relocated = relocated;
+	access->nr_x2apic += x2apic - apic->suppresses_page;
+	apic->suppresses_page = x2apic;
+
 	__kvm_set_or_clear_apicv_inhibit(kvm,
 					 APICV_INHIBIT_REASON_APIC_BASE_MODIFIED,
-					 kvm->arch.apic_access.nr_relocated);
+					 access->nr_relocated);
+	if (access->nr_x2apic)
+		apic_access_suppress(kvm);
+	else if (access->suppressed)
+		kvm_apicv_clear_later(kvm);
 	up_write(&kvm->arch.apicv_update_lock);
 }

@@ -42,11 +42,11 @@ bool kvm_apic_access_is_mmio(struct kvm_vcpu *vcpu);
 void kvm_apic_access_zap(struct kvm *kvm);
 
 /*
- * Don't map the page anymore: accesses are MMIO, as they are without APICv, whatever
- * the inhibits.  The caller has to take apicv_update_lock for read before it relies
- * on that.  Takes apicv_update_lock for write, kvm->srcu and mmu_lock.
+ * Map the page again if it isn't because of a vCPU in x2APIC mode, and there's none
+ * anymore.  Called with apicv_update_lock held for write.  Takes kvm->srcu and
+ * mmu_lock.
  */
-void kvm_apic_access_suppress(struct kvm *kvm);
+void kvm_apic_access_restore(struct kvm *kvm);
 
 /*
  * Make all vCPUs look the page up again if the CPU has to be told its address,
@@ -57,9 +57,12 @@ void kvm_apic_access_page_moved(struct kvm *kvm);
 
 /*
  * Inhibit APICv if the APIC of @vcpu has left the default base, and no longer when
- * the last one of the VM is back or disabled.  Called by the task that has @vcpu
- * loaded, or creates it, after each write to IA32_APICBASE.  Takes
- * apicv_update_lock for write.
+ * the last one of the VM is back or disabled.  Don't map the page, i.e. accesses are
+ * MMIO whatever the inhibits, if @vcpu is in x2APIC mode and the CPU would virtualize
+ * them nevertheless; map it again a moment after the last one has left that mode.
+ *
+ * Called by the task that has @vcpu loaded, or creates it, after each write to
+ * IA32_APICBASE.  Takes apicv_update_lock for write, kvm->srcu and mmu_lock.
  *
  * A vCPU needs nothing when it's freed: either it was never seen by userspace, and
  * its APIC is where it was at RESET, or the VM goes with it.

@@ -4,6 +4,7 @@
 
 #include "apic_access.h"
 #include "apicv_inhibit.h"
+#include "hyperv.h"
 #include "i8254.h"
 #include "ioapic.h"
 #include "lapic.h"
@@ -163,14 +164,6 @@ void kvm_vcpu_update_apicv(struct kvm_vcpu *vcpu)
 
 	apicv_clear_irq_window_inhibit(vcpu->kvm);
 
-	/*
-	 * vCPUs share page tables.  If the CPU virtualizes accesses to the page
-	 * even if a vCPU is in x2APIC mode, where there's nothing at the page's
-	 * address, then no vCPU can have the page.
-	 */
-	if (kvm_x86_ops.virtualizes_xapic_in_x2apic_mode && apic_x2apic_mode(apic))
-		kvm_apic_access_suppress(vcpu->kvm);
-
 	down_read(&vcpu->kvm->arch.apicv_update_lock);
 	preempt_disable();
 
@@ -266,14 +259,12 @@ static void apicv_set_and_clear(struct kvm *kvm, unsigned long set,
 	trace_apicv_inhibits(kvm, old);
 }
 
-/* Let the work clear @reasons, not before its time if it's queued already. */
-static void apicv_clear_later(struct kvm *kvm, unsigned long reasons)
+void kvm_apicv_clear_later(struct kvm *kvm)
 {
-	if (!reasons || kvm->arch.apicv_dying)
-		return;
+	lockdep_assert_held_write(&kvm->arch.apicv_update_lock);
 
-	kvm->arch.apicv_stale_inhibits |= reasons;
-	schedule_delayed_work(&kvm->arch.apicv_clear_work, APICV_CLEAR_DELAY);
+	if (!kvm->arch.apicv_dying)
+		schedule_delayed_work(&kvm->arch.apicv_clear_work, APICV_CLEAR_DELAY);
 }
 
 static void apicv_clear_stale(struct work_struct *work)
@@ -284,6 +275,7 @@ static void apicv_clear_stale(struct work_struct *work)
 	down_write(&kvm->arch.apicv_update_lock);
 	apicv_set_and_clear(kvm, 0, kvm->arch.apicv_stale_inhibits);
 	kvm->arch.apicv_stale_inhibits = 0;
+	kvm_apic_access_restore(kvm);
 	up_write(&kvm->arch.apicv_update_lock);
 }
 
@@ -299,7 +291,9 @@ void __kvm_update_apicv_inhibits(struct kvm *kvm, unsigned long set,
 
 	/* What has come back isn't stale anymore. */
 	kvm->arch.apicv_stale_inhibits &= ~set;
-	apicv_clear_later(kvm, later);
+	kvm->arch.apicv_stale_inhibits |= later;
+	if (later)
+		kvm_apicv_clear_later(kvm);
 }
 
 void kvm_update_apicv_inhibits(struct kvm *kvm, unsigned long set,
@@ -326,6 +320,66 @@ static void apicv_show_pit(struct kvm *kvm, struct seq_file *m)
 		seq_printf(m, "PIT: %d ticks owed\n", kvm_pit_owed_ticks(pit));
 }
 
+/* What IRQWIN waits for.  It outlives the last window, see above. */
+static void apicv_show_irq_windows(struct kvm *kvm, struct seq_file *m)
+{
+	int windows = atomic_read(&kvm->arch.apicv_irq_windows);
+
+	if (windows)
+		seq_printf(m, "PIC: %d vCPUs wait for an interrupt window\n", windows - 1);
+}
+
+/* What APIC_ID_MODIFIED waits for.  If two share an ID, then one of them tells. */
+static void apicv_show_id(struct kvm_vcpu *vcpu, struct seq_file *m)
+{
+	struct kvm_lapic *apic = vcpu->arch.apic, *owner = NULL;
+	struct kvm_apic_map *map;
+	u32 id;
+
+	if (!kvm_apic_hw_enabled(apic) || apic_x2apic_mode(apic))
+		return;
+
+	id = kvm_xapic_id(apic);
+
+	/* vCPUs stay as long as the VM, the map doesn't. */
+	rcu_read_lock();
+	map = rcu_dereference(vcpu->kvm->arch.apic_map);
+	if (map && test_bit(id, map->phys_shared))
+		owner = map->phys_map[id];
+	rcu_read_unlock();
+
+	if (owner && owner != apic)
+		seq_printf(m, "vCPU %d: ID %u shared with vCPU %d\n", vcpu->vcpu_id,
+			   id, owner->vcpu->vcpu_id);
+	else if (kvm_apic_sw_enabled(apic) && id != (u8)vcpu->vcpu_id)
+		seq_printf(m, "vCPU %d: ID %u\n", vcpu->vcpu_id, id);
+}
+
+/*
+ * What of @vcpu a reason of the VM waits for, a line for each.  Nothing if it has
+ * gone a moment ago, see APICV_CLEAR_DELAY.
+ */
+static void apicv_show_causes(struct kvm_vcpu *vcpu, struct seq_file *m)
+{
+	unsigned long reasons = vcpu->kvm->arch.apicv_inhibit_reasons;
+	struct kvm_lapic *apic = vcpu->arch.apic;
+
+	if (!lapic_in_kernel(vcpu))
+		return;
+
+	if (reasons & BIT(APICV_INHIBIT_REASON_HYPERV) && to_hv_vcpu(vcpu) &&
+	    !bitmap_empty(to_hv_synic(vcpu)->auto_eoi_bitmap, 256))
+		seq_printf(m, "vCPU %d: AutoEOI\n", vcpu->vcpu_id);
+	if (reasons & BIT(APICV_INHIBIT_REASON_BLOCKIRQ) &&
+	    vcpu->guest_debug & KVM_GUESTDBG_BLOCKIRQ)
+		seq_printf(m, "vCPU %d: KVM_GUESTDBG_BLOCKIRQ\n", vcpu->vcpu_id);
+	if (reasons & BIT(APICV_INHIBIT_REASON_APIC_ID_MODIFIED))
+		apicv_show_id(vcpu, m);
+	if (reasons & BIT(APICV_INHIBIT_REASON_APIC_BASE_MODIFIED) && apic->relocated)
+		seq_printf(m, "vCPU %d: base 0x%lx\n", vcpu->vcpu_id,
+			   apic->base_address);
+}
+
 static void apicv_show_reasons(struct seq_file *m, unsigned long reasons)
 {
 	int reason;
@@ -345,6 +399,9 @@ void kvm_apicv_show(struct kvm *kvm, struct seq_file *m)
 	seq_printf(m, "apicv: %s", kvm_apicv_activated(kvm) ? "on" : "off");
 	apicv_show_reasons(m, kvm->arch.apicv_inhibit_reasons);
 	apicv_show_pit(kvm, m);
+	apicv_show_irq_windows(kvm, m);
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		apicv_show_causes(vcpu, m);
 
 	/* As it is when the vCPU runs, however long ago that was. */
 	kvm_for_each_vcpu(i, vcpu, kvm) {

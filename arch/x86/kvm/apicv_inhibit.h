@@ -53,6 +53,13 @@ void kvm_vcpu_update_apicv(struct kvm_vcpu *vcpu);
 void __kvm_update_apicv_inhibits(struct kvm *kvm, unsigned long set,
 				 unsigned long clear);
 
+/*
+ * Look a moment later, see APICV_CLEAR_DELAY, whether what was set is stale, i.e. not
+ * before its time if that is scheduled already.  Called with apicv_update_lock held
+ * for write.
+ */
+void kvm_apicv_clear_later(struct kvm *kvm);
+
 /* The same for callers that don't hold apicv_update_lock. */
 void kvm_update_apicv_inhibits(struct kvm *kvm, unsigned long set,
 			       unsigned long clear);
@@ -78,8 +85,8 @@ static inline void kvm_clear_apicv_inhibit(struct kvm *kvm,
 }
 
 /*
- * Show what inhibits APICv, for the VM and for each vCPU.  Takes apicv_update_lock
- * for read.
+ * Show what inhibits APICv, for the VM and for each vCPU, and what the reasons wait
+ * for.  Takes apicv_update_lock for read.
  */
 void kvm_apicv_show(struct kvm *kvm, struct seq_file *m);
 

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "apicv.h"
 #include "kvm_util.h"
@@ -26,6 +28,9 @@
 #define NR_RELOCATIONS	200
 #define NR_MOVES	50
 #define NR_CYCLES	10
+
+/* Nothing that a guest can toggle comes back sooner. */
+#define CLEAR_DELAY_US	100000
 
 /* How often to look whether APICv is used again: a cap. */
 #define MAX_WAIT	10000
@@ -384,24 +389,81 @@ static bool has_x2avic(void)
 	return edx & BIT(18);
 }
 
-/* From then on, the page isn't there in xAPIC mode either, whatever happens. */
+#define HOME	(APIC_DEFAULT_GPA | MSR_IA32_APICBASE_ENABLE)
+
+static uint64_t exits_of_reads(void)
+{
+	uint64_t exits = stat("exits");
+
+	read_registers();
+	return stat("exits") - exits;
+}
+
+/* vCPUs share the page, i.e. it isn't there while any of them is in x2APIC mode. */
 static void test_x2apic(void)
 {
 	uint64_t exits;
 	int i;
 
+	vcpu_set_apic_base(vcpus[2], HOME | X2APIC_ENABLE);
 	*host_phase = PHASE_X2APIC;
 	ASSERT_EQ(run_vcpu(vcpus[0]), UCALL_SYNC);
 
 	for (i = 0; i < 3; i++) {
-		exits = stat("exits");
-		read_registers();
-		exits = stat("exits") - exits;
+		exits = exits_of_reads();
 		TEST_ASSERT(exits >= NR_READS, "%lu exits of %d reads", exits, NR_READS);
 		inhibit(true);
 		read_registers();
 		inhibit(false);
 	}
+}
+
+/* The page comes back, whether or not APICv is inhibited in the meantime. */
+static void test_back_from_x2apic(void)
+{
+	uint64_t exits;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		vcpu_set_apic_base(vcpus[2], HOME | X2APIC_ENABLE);
+		exits = exits_of_reads();
+		TEST_ASSERT(exits >= NR_READS, "%lu exits of %d reads", exits, NR_READS);
+		inhibit(i == 1);
+		vcpu_set_apic_base(vcpus[2], HOME);
+		if (i == 1)
+			usleep(2 * CLEAR_DELAY_US);
+		inhibit(false);
+		wait_for_apicv();
+		exits = exits_of_reads();
+		TEST_ASSERT(exits < NR_READS / 2, "%lu exits of %d reads", exits, NR_READS);
+	}
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000ull + now.tv_nsec / 1000;
+}
+
+/* A guest that toggles the mode can't have the page come and go each time. */
+static void test_x2apic_toggles(void)
+{
+	uint64_t faults = stat("pf_taken"), start = now_us(), max;
+	int i;
+
+	for (i = 0; i < NR_RELOCATIONS; i++) {
+		vcpu_set_apic_base(vcpus[2], HOME | X2APIC_ENABLE);
+		vcpu_set_apic_base(vcpus[2], HOME);
+		if (i % 4 == 0)
+			read_registers();
+	}
+	faults = stat("pf_taken") - faults;
+	max = 2 * ((now_us() - start) / CLEAR_DELAY_US + 1);
+	pr_info("%d toggles of x2APIC mode: %lu page faults, at most %lu\n",
+		NR_RELOCATIONS, faults, max);
+	TEST_ASSERT(faults <= max, "%lu page faults, at most %lu", faults, max);
 }
 
 static bool is_enabled(const char *param)
@@ -452,8 +514,14 @@ int main(int argc, char *argv[])
 	under_storm(test_relocations);
 	wait_for_apicv();
 	test_fast_path();
-	if (!apicv || (is_amd_cpu() && !has_x2avic()))
+	if (!apicv || (is_amd_cpu() && !has_x2avic())) {
 		test_x2apic();
+		vcpu_set_apic_base(vcpus[2], HOME);
+	}
+	if (apicv && is_amd_cpu() && !has_x2avic()) {
+		test_back_from_x2apic();
+		test_x2apic_toggles();
+	}
 
 	*host_phase = PHASE_DONE;
 	for (i = 0; i < 2; i++)

@@ -269,6 +269,13 @@ static void expect_avic(const char *reasons)
 	expect(avic ? reasons : "");
 }
 
+/* What a reason waits for, see apicv_expect_cause(). */
+static void expect_cause(const char *cause)
+{
+	if (apicv)
+		apicv_expect_cause(vm, cause);
+}
+
 static uint32_t *lapic_reg(struct kvm_lapic_state *lapic, uint32_t reg)
 {
 	return (uint32_t *)(lapic->regs + reg);
@@ -337,18 +344,96 @@ static void test_blockirq(void)
 {
 	apicv_inhibit(other, true);
 	expect("BLOCKIRQ");
+	expect_cause("vCPU 1: KVM_GUESTDBG_BLOCKIRQ");
 	apicv_inhibit(other, false);
 	expect("");
+	expect_cause("vCPU 1:");
 }
 
+/*
+ * A SINT that is masked doesn't count, whatever its other bits are, nor does it
+ * matter how often something is written, or how many SINTs share a vector.
+ */
 static void test_hyperv(void)
 {
+	int i;
+
 	vcpu_enable_cap(other, KVM_CAP_HYPERV_SYNIC2, 0);
 	vcpu_set_msr(other, HV_X64_MSR_SINT0, 0x80 | SINT_AUTO_EOI);
 	expect("HYPERV");
+	expect_cause("vCPU 1: AutoEOI");
 	vcpu_set_msr(other, HV_X64_MSR_SINT0, 0x80);
 	expect("");
-	vcpu_set_msr(other, HV_X64_MSR_SINT0, SINT_MASKED);
+	expect_cause("vCPU 1:");
+	vcpu_set_msr(other, HV_X64_MSR_SINT0, 0x80 | SINT_AUTO_EOI | SINT_MASKED);
+	expect("");
+
+	vcpu_enable_cap(third, KVM_CAP_HYPERV_SYNIC2, 0);
+	for (i = 0; i < 3; i++) {
+		vcpu_set_msr(other, HV_X64_MSR_SINT0 + i, 0x80 | SINT_AUTO_EOI);
+		vcpu_set_msr(third, HV_X64_MSR_SINT0 + i, (0x80 + i) | SINT_AUTO_EOI);
+	}
+	expect("HYPERV");
+	/* As a guest does that stops using them, and as a VMM does at RESET. */
+	for (i = 0; i < 3; i++) {
+		expect("HYPERV");
+		vcpu_set_msr(other, HV_X64_MSR_SINT0 + i, 0x80 | SINT_AUTO_EOI | SINT_MASKED);
+	}
+	for (i = 0; i < 3; i++) {
+		expect("HYPERV");
+		expect_cause("vCPU 1:");
+		expect_cause("vCPU 2: AutoEOI");
+		vcpu_set_msr(third, HV_X64_MSR_SINT0 + i, SINT_MASKED);
+	}
+	expect("");
+}
+
+#define NR_SINTS	16
+
+/* A VM that is migrated to counts the same, in whatever order that is written. */
+static void expect_hyperv_migrated(const char *reasons)
+{
+	struct kvm_vm *source = vm;
+	struct kvm_vcpu *from, *to;
+	int i, order;
+
+	for (order = 0; order < 3; order++) {
+		vm = vm_create(3);
+		list_for_each_entry(from, &source->vcpus, list) {
+			to = __vm_vcpu_add(vm, from->id);
+			vcpu_init_cpuid(to, kvm_get_supported_cpuid());
+			if (from->id)
+				vcpu_enable_cap(to, KVM_CAP_HYPERV_SYNIC2, 0);
+			for (i = 0; from->id && i < 2 * NR_SINTS; i++) {
+				uint32_t msr = HV_X64_MSR_SINT0 +
+					       (order == 0 ? i % NR_SINTS :
+						order == 1 ? NR_SINTS - 1 - i % NR_SINTS : i / 2);
+
+				vcpu_set_msr(to, msr, vcpu_get_msr(from, msr));
+			}
+		}
+		expect(reasons);
+		list_for_each_entry(to, &vm->vcpus, list) {
+			for (i = 0; to->id && i < NR_SINTS; i++)
+				vcpu_set_msr(to, HV_X64_MSR_SINT0 + i, SINT_MASKED);
+		}
+		expect("");
+		kvm_vm_free(vm);
+		vm = source;
+	}
+}
+
+static void test_hyperv_migration(void)
+{
+	vcpu_set_msr(other, HV_X64_MSR_SINT0 + 2, 0x90 | SINT_AUTO_EOI);
+	vcpu_set_msr(other, HV_X64_MSR_SINT0 + 3, 0x90);
+	vcpu_set_msr(third, HV_X64_MSR_SINT0 + 2, 0x91 | SINT_AUTO_EOI | SINT_MASKED);
+	expect_hyperv_migrated("HYPERV");
+	vcpu_set_msr(third, HV_X64_MSR_SINT0 + 2, 0x91 | SINT_AUTO_EOI);
+	vcpu_set_msr(other, HV_X64_MSR_SINT0 + 2, 0x90);
+	expect_hyperv_migrated("HYPERV");
+	vcpu_set_msr(third, HV_X64_MSR_SINT0 + 2, SINT_MASKED);
+	expect_hyperv_migrated("");
 	expect("");
 }
 
@@ -356,8 +441,10 @@ static void test_base(void)
 {
 	vcpu_set_apic_base(other, AWAY);
 	expect_state("APIC_BASE_MODIFIED");
+	expect_cause("vCPU 1: base 0xfef00000");
 	vcpu_set_apic_base(other, HOME);
 	expect_state("");
+	expect_cause("vCPU 1:");
 }
 
 /* IDs of APICs that accept interrupts matter, and to AVIC alone. */
@@ -366,8 +453,10 @@ static void test_id(void)
 	/* By the guest, and by a VMM. */
 	guest_write(APIC_ID, 0x77u << 24);
 	expect_state("APIC_ID_MODIFIED");
+	expect_cause("vCPU 0: ID 119");
 	guest_write(APIC_ID, 0);
 	expect_state("");
+	expect_cause("vCPU 0:");
 
 	set_lapic_reg(other, APIC_SPIV, 0x1ff);
 	set_lapic_reg(other, APIC_ID, 0x77u << 24);
@@ -378,6 +467,8 @@ static void test_id(void)
 	/* The ID of another one. */
 	set_lapic_reg(other, APIC_ID, 0);
 	expect_state("APIC_ID_MODIFIED");
+	expect_cause("vCPU 0:");
+	expect_cause("vCPU 1: ID 0 shared with vCPU 0");
 	/* The ID of an APIC that is disabled isn't one, and it's set when enabled. */
 	vcpu_set_apic_base(other, APIC_DEFAULT_GPA);
 	expect_state("");
@@ -458,20 +549,6 @@ static void *run_until_sync(void *vcpu)
 	vcpu_run(vcpu);
 	ASSERT_EQ(get_ucall(vcpu, &uc), UCALL_SYNC);
 	return NULL;
-}
-
-/* Of all vCPUs: to ask for those of one that runs would wait for it. */
-static uint64_t vm_exits(struct kvm_vm *vm)
-{
-	char path[128];
-	uint64_t n;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/exits", getpid(), vm->fd);
-	f = fopen(path, "r");
-	TEST_ASSERT(f && fscanf(f, "%lu", &n) == 1, "Failed to read %s", path);
-	fclose(f);
-	return n;
 }
 
 /*
@@ -797,6 +874,7 @@ int main(void)
 	test_absent();
 	test_blockirq();
 	test_hyperv();
+	test_hyperv_migration();
 	test_base();
 	if (avic)
 		test_id();

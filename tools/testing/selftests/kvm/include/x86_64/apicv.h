@@ -67,11 +67,20 @@ void apicv_await_cleared(struct kvm_vm *vm, const char *reason);
 /* Expect "on" or "off", and the reasons of the vCPU alone, in the same form. */
 void apicv_expect_vcpu(struct kvm_vm *vm, uint32_t vcpu_id, const char *state);
 
+/*
+ * Expect a line that tells what a reason waits for, e.g. "vCPU 1: AutoEOI"; if
+ * there's nothing after the colon, then that there's no such line.
+ */
+void apicv_expect_cause(struct kvm_vm *vm, const char *cause);
+
 /* Whether @reason is one of them. */
 bool apicv_has_reason(struct kvm_vm *vm, const char *reason);
 
 /* Print all that KVM tells. */
 void apicv_print(struct kvm_vm *vm);
+
+/* Of all vCPUs: to ask for those of one that runs would wait for it. */
+uint64_t vm_exits(struct kvm_vm *vm);
 
 /*
  * Count the changes of inhibits of all VMs in between, by tracing them, which

@@ -11,13 +11,18 @@
 #define TRACEFS	"/sys/kernel/tracing/"
 #define EVENT	"kvm_apicv_inhibit_changed"
 
-static FILE *apicv_open(struct kvm_vm *vm)
+static FILE *debugfs_open(struct kvm_vm *vm, const char *name)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/apicv",
-		 getpid(), vm->fd);
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/%s",
+		 getpid(), vm->fd, name);
 	return fopen(path, "r");
+}
+
+static FILE *apicv_open(struct kvm_vm *vm)
+{
+	return debugfs_open(vm, "apicv");
 }
 
 void apicv_print(struct kvm_vm *vm)
@@ -86,6 +91,16 @@ void apicv_expect_vcpu(struct kvm_vm *vm, uint32_t vcpu_id, const char *state)
 		    vcpu_id, got, state);
 }
 
+void apicv_expect_cause(struct kvm_vm *vm, const char *cause)
+{
+	char start[128], got[512];
+
+	snprintf(start, sizeof(start), "%.*s", (int)strcspn(cause, ":") + 1, cause);
+	apicv_read(vm, start, got, sizeof(got));
+	TEST_ASSERT(!strcmp(got, cause + strlen(start)), "'%s%s', expected '%s'",
+		    start, got, cause);
+}
+
 bool apicv_has_reason(struct kvm_vm *vm, const char *reason)
 {
 	char got[512], word[64];
@@ -93,6 +108,16 @@ bool apicv_has_reason(struct kvm_vm *vm, const char *reason)
 	snprintf(word, sizeof(word), " %s", reason);
 	apicv_read(vm, "apicv: ", got, sizeof(got));
 	return strstr(got, word);
+}
+
+uint64_t vm_exits(struct kvm_vm *vm)
+{
+	FILE *f = debugfs_open(vm, "exits");
+	uint64_t n;
+
+	TEST_ASSERT(f && fscanf(f, "%lu", &n) == 1, "Failed to read a VM's exits");
+	fclose(f);
+	return n;
 }
 
 static void trace_write(const char *name, const char *value)
