@@ -97,6 +97,10 @@ submit-results:
 export:
 	@scripts/export
 
+## bases      how the files that several bases have differ, and why (patches/differences)                  1 s
+bases:
+	@scripts/bases
+
 ## send       write the mbox of TOPIC= that would be mailed; PREV=commit: with a range-diff to that version    10 s
 send:
 	@scripts/send
@@ -113,4 +117,4 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile
 
-.PHONY: run test test-long base apply kernel selftests kunit lab shell check bisect control bench bench-long deb report submit-results export send why clean help
+.PHONY: run test test-long base apply kernel selftests kunit lab shell check bisect control bench bench-long deb report submit-results export bases send why clean help
