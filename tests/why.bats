@@ -39,9 +39,10 @@ vm()
 }
 
 @test "each reason by name, with who sets it and how to avoid it, and those of a vCPU" {
-	vm 1-7 <<< $'apicv: off IRQWIN PIT_REINJ\nPIT: 3 ticks owed\nvcpu 0: off\nvcpu 1: off NESTED'
+	vm 1-7 <<< $'apicv: off IRQWIN PIT_REINJ\nPIT: 3 ticks owed\nvCPU 2: ID 5 shared with vCPU 7\nvcpu 0: off\nvcpu 1: off NESTED'
 	run -0 "$why"
-	[[ $output == *'  PIT: 3 ticks owed'* ]]
+	[[ $output == *'  waits for PIT: 3 ticks owed'* ]]
+	[[ $output == *'  waits for vCPU 2: ID 5 shared with vCPU 7'* ]]
 	[[ $output == *'AVIC off, IPI virtualization off'* ]]
 	[[ $output == *'IRQWIN (7): '*'Set by '*'To avoid it: '*'PIT_REINJ (8): '* ]]
 	[[ $output == *'vcpu 1: off NESTED  (for this vCPU alone)'* ]]
