@@ -6,6 +6,7 @@
  * none has to wait for one that isn't due yet, and AVIC comes back: after the last one, and when the PIT is reset. One too
  * many may arrive, as it may without AVIC: kvm_pit_ack_irq() sets irq_ack before it looks at what is pending.
  *
+ * variant LATER       base 7.3: the PIT itself clears its inhibit later, unless ticks are owed again
  * mutant NO_INHIBIT   AVIC isn't inhibited while ticks are owed
  * mutant NO_RECHECK   nobody looks once more when the inhibit is in force
  * mutant STOP_SILENT  nobody looks at a vCPU that stops using AVIC
@@ -22,7 +23,7 @@ bool was_reset, settled;
 
 byte pending;
 bool irq_ack = true;
-bool expired, recheck, busy;	/* the worker */
+bool expired, recheck, uninhibit, busy;	/* the worker */
 bool flag;			/* pit->inhibits_apicv */
 
 bool ioapic;			/* its lock */
@@ -114,12 +115,31 @@ inline update_inhibit()
 #endif
 #endif
 	:: !owes && flag ->
+#ifdef LATER
+		uninhibit = true
+#else
 		flag = false;
 		/* Later in fact, so that the guest can't do that too often. */
 		update(reason, false)
+#endif
 	:: else
 	fi;
 	owes = false
+}
+
+/* pit_do_uninhibit() of base 7.3 */
+inline do_uninhibit()
+{
+	bool still;
+
+	still = (pending > 1 && tracked);
+	if
+	:: flag && !still ->
+		flag = false;
+		update(reason, false)
+	:: else
+	fi;
+	still = false
 }
 
 #ifdef LOOK_AT_ALL
@@ -163,6 +183,7 @@ active proctype worker()
 end:	do
 	:: atomic { expired -> expired = false; busy = true } tick(); busy = false
 	:: atomic { recheck -> recheck = false; busy = true } find_eoi(); busy = false
+	:: atomic { uninhibit -> uninhibit = false; busy = true } do_uninhibit(); busy = false
 	od
 }
 
@@ -266,7 +287,7 @@ end_halt:	irr;
 }
 
 /* Nothing happens anymore. */
-#define AT_REST	(settled && !expired && !recheck && !busy && !ioapic && !writer)
+#define AT_REST	(settled && !expired && !recheck && !uninhibit && !busy && !ioapic && !writer)
 
 active proctype monitor()
 {
