@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest of apic_fuzz: each vCPU waits for commands, in the way that it's told
+ * to, executes them with interrupts disabled, and logs the interrupts it takes.
+ */
+#include "apic.h"
+#include "guest.h"
+#include "kvm_util.h"
+#include "processor.h"
+
+#define APIC_LVTT	0x320
+#define APIC_TMICT	0x380
+#define APIC_TDCR	0x3e0
+#define APIC_TDR_DIV_1	0xb
+#define APIC_SELF_IPI	0x3f0
+
+struct mailbox mail[MAX_VCPUS];
+
+/* FS has the address of a vCPU's mailbox as its base. */
+static volatile struct mailbox *me(void)
+{
+	uint64_t index;
+
+	asm volatile("mov %%fs:%c1, %0" : "=r"(index) : "i"(offsetof(struct mailbox, index)));
+	return &mail[index];
+}
+
+static void out32(uint16_t port, uint32_t value)
+{
+	asm volatile("outl %0, %1" :: "a"(value), "d"(port) : "memory");
+}
+
+static bool is_x2apic(volatile struct mailbox *m)
+{
+	return m->base & MSR_IA32_APICBASE_EXTD;
+}
+
+static volatile uint8_t *page(volatile struct mailbox *m)
+{
+	return (void *)(m->base & MSR_IA32_APICBASE_BASE & ~0xfffull);
+}
+
+static uint64_t read_reg(volatile struct mailbox *m, unsigned int reg)
+{
+	if (is_x2apic(m))
+		return x2apic_read_reg(reg);
+	return *(volatile uint32_t *)(page(m) + reg);
+}
+
+static void write_reg(volatile struct mailbox *m, unsigned int reg, uint64_t value)
+{
+	if (is_x2apic(m))
+		x2apic_write_reg(reg, value);
+	else
+		*(volatile uint32_t *)(page(m) + reg) = value;
+}
+
+static void write_icr(volatile struct mailbox *m, uint64_t icr)
+{
+	if (!is_x2apic(m))
+		write_reg(m, APIC_ICR2, SET_APIC_DEST_FIELD(icr >> 32));
+	write_reg(m, APIC_ICR, is_x2apic(m) ? icr : (uint32_t)icr);
+}
+
+static uint64_t load(volatile struct mailbox *m, uint64_t offset, uint64_t bytes)
+{
+	volatile uint8_t *p = page(m) + offset;
+
+	switch (bytes) {
+	case 1:
+		return *p;
+	case 2:
+		return *(volatile uint16_t *)p;
+	case 4:
+		return *(volatile uint32_t *)p;
+	default:
+		return *(volatile uint64_t *)p;
+	}
+}
+
+static void start_timer(volatile struct mailbox *m)
+{
+	write_reg(m, APIC_LVTT, m->a);
+	write_reg(m, APIC_TDCR, APIC_TDR_DIV_1);
+	write_reg(m, APIC_TMICT, m->b);
+}
+
+static void open_window(void)
+{
+	int n = 100;
+
+	/* An emulator doesn't look after each instruction. */
+	asm volatile("sti; 1: dec %0; jnz 1b; cli" : "+r"(n) :: "memory");
+}
+
+/* Flag, then send: whoever gets the interrupt clears the flag. */
+static void burst(volatile struct mailbox *m)
+{
+	uint64_t i, target, index = m->index;
+
+	for (i = 0; i < m->a; i++) {
+		target = (index + 1 + i) % m->b;
+		__atomic_store_n(&mail[target].burst[index], 1, __ATOMIC_SEQ_CST);
+		write_icr(m, target << 32 | (BURST_VECTOR + index));
+		open_window();
+	}
+}
+
+static uint64_t execute(volatile struct mailbox *m)
+{
+	uint64_t value = 0;
+
+	switch (m->command) {
+	case CMD_WRITE:
+		write_reg(m, m->a, m->b);
+		break;
+	case CMD_READ:
+		return read_reg(m, m->a);
+	case CMD_ICR:
+		write_icr(m, m->a);
+		break;
+	case CMD_SELF:
+		write_reg(m, APIC_SELF_IPI, m->a);
+		break;
+	case CMD_CR8:
+		asm volatile("mov %0, %%cr8" :: "r"(m->a) : "memory");
+		break;
+	case CMD_READ_CR8:
+		asm volatile("mov %%cr8, %0" : "=r"(value));
+		break;
+	case CMD_BASE:
+		m->base = m->a;
+		wrmsr(MSR_IA32_APICBASE, m->a);
+		break;
+	case CMD_LOAD:
+		return load(m, m->a, m->b);
+	case CMD_TIMER:
+		start_timer(m);
+		break;
+	case CMD_WINDOW:
+		open_window();
+		break;
+	case CMD_BURST:
+		burst(m);
+		break;
+	case CMD_OUT8:
+		asm volatile("outb %0, %1" :: "a"((uint8_t)m->b), "d"((uint16_t)m->a));
+		break;
+	case CMD_MMIO:
+		*(volatile uint32_t *)m->a = m->b;
+		break;
+	}
+	return value;
+}
+
+static void wait(volatile struct mailbox *m)
+{
+	switch (m->wait) {
+	case WAIT_OUT:
+		out32(PORT_WAIT, 0);
+		break;
+	case WAIT_HLT:
+		asm volatile("sti; hlt; cli" ::: "memory");
+		break;
+	case WAIT_SPIN:
+		asm volatile("sti; pause; pause; pause; pause; cli" ::: "memory");
+		break;
+	default:
+		cpu_relax();
+	}
+}
+
+void guest_code(uint64_t index)
+{
+	volatile struct mailbox *m = me();
+
+	for (;;) {
+		if (m->seq == m->done) {
+			wait(m);
+			continue;
+		}
+		m->result = execute(m);
+		__atomic_store_n(&mail[index].done, m->seq, __ATOMIC_SEQ_CST);
+	}
+}
+
+static void irq_handler(struct ex_regs *regs)
+{
+	volatile struct mailbox *m = me();
+	uint8_t vector = regs->vector;
+
+	if (vector >= BURST_VECTOR && vector < BURST_VECTOR + MAX_VCPUS) {
+		__atomic_store_n(&mail[m->index].burst[vector - BURST_VECTOR], 0,
+				 __ATOMIC_SEQ_CST);
+		write_reg(m, APIC_EOI, 0);
+		return;
+	}
+	if (m->level[vector])
+		out32(PORT_LOWER, m->level[vector] - 1);
+	if (!m->keep)
+		write_reg(m, APIC_EOI, 0);
+	if (m->nr_log < MAX_LOG)
+		m->log[m->nr_log] = vector;
+	__atomic_store_n(&mail[m->index].nr_log, m->nr_log + 1, __ATOMIC_SEQ_CST);
+}
+
+static void nmi_handler(struct ex_regs *regs)
+{
+	me()->nr_nmi++;
+}
+
+static void exception_handler(struct ex_regs *regs)
+{
+	me()->a = regs->vector;
+	me()->b = regs->rip;
+	out32(PORT_EXCEPTION, 0);
+}
+
+static void pic_handler(struct ex_regs *regs)
+{
+	asm volatile("outb %0, %1" :: "a"((uint8_t)0x20), "d"((uint16_t)0x20));
+	me()->nr_ext++;
+}
+
+void guest_install(struct kvm_vm *vm)
+{
+	int vector;
+
+	vm_init_descriptor_tables(vm);
+	for (vector = 0; vector < 32; vector++)
+		vm_install_exception_handler(vm, vector, exception_handler);
+	vm_install_exception_handler(vm, 2, nmi_handler);
+	for (vector = PIC_BASE; vector < BURST_VECTOR; vector++)
+		vm_install_exception_handler(vm, vector, pic_handler);
+	for (; vector < 256; vector++)
+		vm_install_exception_handler(vm, vector, irq_handler);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A model of local APICs: who gets which interrupt, and when.
+ *
+ * It knows nothing of KVM, except for what KVM defines where the architecture leaves
+ * it open, each marked KVM.  There's no time in it: an interrupt that a vCPU can take
+ * is taken.
+ */
+#ifndef APIC_FUZZ_MODEL_H
+#define APIC_FUZZ_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guest.h"
+
+#define NR_PINS		24
+#define RTC_PIN		8
+
+enum mode { OFF, XAPIC, X2APIC };
+
+struct apic {
+	bool present, blocked;		/* blocked: by KVM_GUESTDBG_BLOCKIRQ */
+	uint32_t vcpu_id;
+	enum mode mode;
+	uint64_t base;
+	uint8_t id;			/* of xAPIC mode */
+	uint32_t ldr, dfr, svr;
+	uint8_t tpr;
+	bool auto_eoi, icr_known;
+	uint64_t icr;
+	uint8_t irr[256], isr[256], tmr[256];
+	enum wait wait;
+	bool keep;
+	unsigned int nr_log, nr_nmi, nr_ext, nmi_pending;
+	uint8_t log[MAX_LOG];
+};
+
+/* A pin of the I/O APIC.  The guest's handler lowers the line of a level-triggered one. */
+struct pin {
+	bool known, masked, level, logical, line, remote_irr;
+	uint8_t vector, dest;
+};
+
+struct model {
+	struct apic apics[MAX_VCPUS];
+	struct pin pins[NR_PINS];
+	bool ext_pending;		/* an ExtINT, which is for vCPU 0 */
+};
+
+extern struct model model;
+
+void model_reset(void);
+void model_add(int i, uint32_t vcpu_id);
+
+/* The state after INIT, IA32_APICBASE excepted. */
+void model_init(int i);
+
+/* The physical ID by which others address it. */
+uint32_t model_id(const struct apic *a);
+uint32_t model_x2apic_ldr(const struct apic *a);
+
+/*
+ * The APICs that an IPI of @src is for, as a bitmap.  @src is -1 for a message that
+ * isn't an IPI.
+ */
+unsigned int model_targets(int src, uint64_t icr);
+
+/* A fixed interrupt arrives.  Whether the APIC accepts it. */
+bool model_accept(int i, uint8_t vector, bool level);
+void model_nmi(int i);
+
+/* It runs in the guest, which is enough to take NMIs. */
+void model_run(int i);
+void model_eoi(int i);
+
+/* Let each vCPU take what it can take.  @i: one that has IF=1 for a moment, or -1. */
+void model_settle(int i);
+
+uint8_t model_ppr(const struct apic *a);
+int model_highest(const uint8_t *bits);
+bool model_is_idle(const struct apic *a);
+
+/* What a read of register @reg yields.  False if the model doesn't say. */
+bool model_reg(const struct apic *a, unsigned int reg, uint64_t *value);
+
+/* Pins. */
+void model_raise(int pin);
+unsigned int model_pin_targets(const struct pin *p);
+
+/* Whether the RTC's last interrupt hasn't been acknowledged: its vector has no other source. */
+bool model_rtc_is_pending(void);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The operations that a program of apic_fuzz is made of.
+ */
+#ifndef APIC_FUZZ_OPS_H
+#define APIC_FUZZ_OPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NR_ARGS		4
+
+struct op_type {
+	const char *name;
+	/* How often it's chosen, compared to others. */
+	unsigned int weight;
+	/*
+	 * Do it, and have the model do it.  An operation that makes no sense in the
+	 * state the program is in, or whose result is undefined, does nothing: any
+	 * part of a program is a program.
+	 */
+	void (*run)(const uint16_t *args);
+};
+
+extern const struct op_type op_types[];
+extern const int nr_op_types;
+
+/* The state that each program begins in. */
+void ops_begin(int vcpus);
+
+/* Undo whatever inhibits APICv, and see that all is as in the beginning. */
+void ops_end(void);
+
+#endif
