@@ -25,7 +25,7 @@
 #include "ops.h"
 
 #define MAX_OPS		128
-#define LIMIT_S		60
+#define LIMIT_S		30
 #define MAX_SHRINKS	150
 #define SHRINK_US	60000000
 
@@ -56,6 +56,21 @@ void fail(const char *fmt, ...)
 	vsnprintf(result->why, sizeof(result->why), fmt, ap);
 	va_end(ap);
 	_exit(1);
+}
+
+static bool verbose;
+
+void note(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!verbose)
+		return;
+	va_start(ap, fmt);
+	printf("%2d: ", result->at);
+	vprintf(fmt, ap);
+	printf("\n");
+	va_end(ap);
 }
 
 /*
@@ -282,6 +297,7 @@ static void shrink(struct program *p)
 
 static void report(struct program *p, const char *name)
 {
+	verbose = false;
 	printf("fuzz: FAIL %s: %s (at operation %d)\n", name, result->why, result->at);
 	if (result->at + 1 < p->nr_ops)
 		p->nr_ops = result->at + 1;
@@ -389,11 +405,12 @@ int main(int argc, char **argv)
 
 	if (line) {
 		parse(&p, line);
+		verbose = true;
 		return !run_named(&p, "program", true);
 	}
 	if (options.corpus)
 		failures += run_corpus();
 	failures += run_seeds(&nr_run);
 	printf("fuzz: %lu programs from seed %lu, %d failures\n", nr_run, options.seed, failures);
-	return failures;
+	return failures ? 1 : 0;
 }

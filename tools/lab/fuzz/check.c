@@ -29,9 +29,9 @@ static void check_log(int i)
 	unsigned int n;
 
 	if (!await(has_received(i)))
-		fail("vCPU %d lost something: %lu of %u interrupts (next is %x), %lu of %u NMIs, %lu of %u ExtINTs",
+		fail("vCPU %d lost something: %lu of %u interrupts (next is %x), %lu of %u NMIs, %lu of %u ExtINTs: %s",
 		     i, m->nr_log, a->nr_log, m->nr_log < a->nr_log ? a->log[m->nr_log] : 0,
-		     m->nr_nmi, a->nr_nmi, m->nr_ext, a->nr_ext);
+		     m->nr_nmi, a->nr_nmi, m->nr_ext, a->nr_ext, machine_describe(i));
 	for (n = 0; n < a->nr_log && n < MAX_LOG; n++)
 		if (m->log[n] != a->log[n])
 			fail("vCPU %d took vector %x as interrupt %u, not %x", i, m->log[n], n,
@@ -125,8 +125,6 @@ int check_find(uint8_t vector, unsigned int targets)
 			continue;
 		if (mailbox(i)->nr_log > model.apics[i].nr_log)
 			return i;
-		if (model.apics[i].wait == WAIT_HLT || model.apics[i].wait == WAIT_SPIN)
-			continue;
 		get_lapic(i, &state);
 		if (reg_of(&state, APIC_IRR + vector / 32 * 0x10) >> vector % 32 & 1)
 			return i;

@@ -253,6 +253,27 @@ void command_start(int i, enum command command, uint64_t a, uint64_t b)
 	__atomic_store_n(&m->seq, m->seq + 1, __ATOMIC_SEQ_CST);
 }
 
+const char *machine_describe(int i)
+{
+	struct kvm_lapic_state lapic;
+	struct kvm_mp_state state;
+	struct kvm_regs regs;
+	static char text[200];
+	int reg, n;
+
+	machine_stop(i);
+	vcpu_regs_get(cpus[i].vcpu, &regs);
+	vcpu_mp_state_get(cpus[i].vcpu, &state);
+	vcpu_ioctl(cpus[i].vcpu, KVM_GET_LAPIC, &lapic);
+	n = snprintf(text, sizeof(text), "RIP %llx, RFLAGS %llx, MP state %d,", regs.rip,
+		     regs.rflags, state.mp_state);
+	for (reg = 0x100; reg < 0x280; reg += 0x10)
+		if (*(uint32_t *)(lapic.regs + reg))
+			n += snprintf(text + n, sizeof(text) - n, " %x: %x", reg,
+				      *(uint32_t *)(lapic.regs + reg));
+	return text;
+}
+
 /*
  * A vCPU that runs sees the command by itself.  One that halts, or is about to, may
  * have to be woken more than once.
@@ -267,7 +288,8 @@ uint64_t command_finish(int i)
 	while (!is_done(i)) {
 		pause_us(20);
 		if (now_us() - start > PATIENCE_US)
-			fail("vCPU %d doesn't execute command %lu", i, m->command);
+			fail("vCPU %d doesn't execute command %lu: %s", i, m->command,
+			     machine_describe(i));
 		if (now_us() - last > 5000) {
 			last = now_us();
 			machine_wake(i);

@@ -35,8 +35,11 @@ volatile struct mailbox *mailbox(int i);
 /* Something is wrong: report and end the program. */
 void __attribute__((format(printf, 1, 2), noreturn)) fail(const char *fmt, ...);
 
+/* For whoever looks at one program. */
+void __attribute__((format(printf, 1, 2))) note(const char *fmt, ...);
+
 /* Wait until @cond, for a while; false if it never was. */
-#define PATIENCE_US	6000000
+#define PATIENCE_US	2000000
 #define await(cond) ({						\
 	uint64_t __start = now_us();				\
 	bool __ok;						\
@@ -65,6 +68,9 @@ void machine_start(int i);
 
 /* Have a vCPU that halts, or waits in user space, look for a command. */
 void machine_wake(int i);
+
+/* What it's at, for a failure. */
+const char *machine_describe(int i);
 
 /* Whether it waits in user space. */
 bool machine_is_out(int i);

@@ -18,6 +18,7 @@
 #define APIC_ISR	0x100
 #define APIC_TMR	0x180
 #define APIC_LVT0	0x350
+#define APIC_TMICT	0x380
 #define APIC_LVT_MASKED	BIT(16)
 
 #define EXT_IRQ		3
@@ -190,15 +191,12 @@ static void deliver(uint8_t vector, unsigned int targets, bool level)
 }
 
 /* KVM: who gets it isn't defined, or not the same for each way it is delivered by. */
-static bool is_undefined(int src, uint64_t icr)
+static bool is_undefined(uint64_t icr)
 {
 	uint32_t dest = icr >> 32;
 
-	if (icr & APIC_DEST_ALLBUT)
-		return false;
-	if (src >= 0 && is_x2apic(src))
-		return (dest == 0xff || dest > 0xff) && modes_are_mixed();
-	return false;
+	return !(icr & APIC_DEST_ALLBUT) && modes_are_mixed() &&
+	       (dest >= 0xff || icr & APIC_DEST_LOGICAL);
 }
 
 static uint64_t destination(int i, uint16_t arg, bool logical)
@@ -236,10 +234,11 @@ static void op_ipi(const uint16_t *args)
 	icr = destination(i, args[2], logical) << 32 | shorthand | vector | APIC_INT_ASSERT |
 	      (logical ? APIC_DEST_LOGICAL : 0) | (level ? APIC_INT_LEVELTRIG : 0) |
 	      (lowest ? APIC_DM_LOWEST : APIC_DM_FIXED);
-	if (is_off(i) || is_undefined(i, icr))
+	if (is_off(i) || is_undefined(icr))
 		return;
 
 	targets = model_targets(i, icr);
+	note("vCPU %d sends ICR %lx, for vCPUs %x", i, icr, targets);
 	/* With AVIC and IPIv, those that are disabled by software get it, too. */
 	if (targets != enabled(targets))
 		return;
@@ -271,7 +270,7 @@ static void op_nmi(const uint16_t *args)
 		       (args[2] % 4 == 1 ? APIC_DEST_ALLBUT : 0);
 	unsigned int targets = model_targets(i, icr);
 
-	if (is_off(i) || is_undefined(i, icr))
+	if (is_off(i) || is_undefined(icr))
 		return;
 	send(i, icr);
 	for (j = 0; j < nr_vcpus; j++)
@@ -298,7 +297,7 @@ static void op_init(const uint16_t *args)
 		       (args[2] % 4 == 1 ? APIC_DEST_ALLBUT : 0);
 	unsigned int targets = model_targets(i, icr | APIC_DM_INIT), nr_sipi[MAX_VCPUS];
 
-	if (is_off(i) || is_undefined(i, icr) || targets & (1u << i | 1))
+	if (is_off(i) || is_undefined(icr) || targets & (1u << i | 1))
 		return;
 	for (j = 0; j < nr_vcpus; j++)
 		nr_sipi[j] = cpus[j].nr_sipi;
@@ -346,6 +345,7 @@ static void op_wait(const uint16_t *args)
 	int i = actor(args[0]);
 	enum wait wait = args[1] % NR_WAITS;
 
+	note("vCPU %d waits by %d, handlers %s", i, wait, args[2] % 3 ? "do EOI" : "don't");
 	mailbox(i)->keep = args[2] % 3 == 0;
 	model.apics[i].keep = args[2] % 3 == 0;
 	mailbox(i)->wait = wait;
@@ -372,6 +372,10 @@ static void op_timer(const uint16_t *args)
 		return;
 	execute(i, CMD_TIMER, vector, 100 + args[2] % 20000);
 	model_accept(i, vector, false);
+	model_settle(-1);
+	check_all();
+	/* KVM_SET_LAPIC expires a timer that has expired. */
+	write_reg(i, APIC_TMICT, 0);
 }
 
 /*
@@ -470,9 +474,10 @@ static void op_mode(const uint16_t *args)
 	int j, i = actor(args[0]);
 	bool all = args[3] % 4;
 
+	note("mode %d for %d", modes[args[1] % 4], all ? -1 : i);
 	for (j = 0; j < nr_vcpus; j++)
 		if ((all || i == j) && model_is_idle(&model.apics[j]) &&
-		    !(j == 0 && model.ext_pending))
+		    !model.ext_pending)
 			set_mode(j, modes[args[1] % 4], args[2] % 2);
 }
 
@@ -548,6 +553,7 @@ static void op_msi(const uint16_t *args)
 	lowest = lowest && logical;
 	if (lowest && (modes_are_mixed() || !lowest_is_visible(-1, icr, targets)))
 		return;
+	note("MSI address %x, data %x, for vCPUs %x", msi.address_lo, msi.data, targets);
 	__vm_ioctl(vm, KVM_SIGNAL_MSI, &msi);
 	if (lowest)
 		deliver_lowest(vector, targets, level);
@@ -648,6 +654,8 @@ static void op_pin(const uint16_t *args)
 		return;
 	new.vector = pin == RTC_PIN ? rtc_vector(args[3]) : new.level ? level_vector(args[3], pin) :
 		     vector_of(args[3]);
+	note("pin %d: vector %x, destination %x, logical %d, masked %d", pin, new.vector, new.dest,
+	     new.logical, new.masked);
 	if (new.level && __builtin_popcount(model_pin_targets(&new)) > 1)
 		return;
 	low = new.vector | (new.logical ? IOAPIC_LOGICAL : 0) | (new.level ? IOAPIC_LEVEL : 0);
@@ -663,13 +671,20 @@ static void op_pin(const uint16_t *args)
 	*p = new;
 }
 
+/* KVM: whether a tick of the RTC is coalesced matters to those who ask for the status. */
+static void set_line(int gsi, int level)
+{
+	struct kvm_irq_level line = { .irq = gsi, .level = level };
+
+	vm_ioctl(vm, KVM_IRQ_LINE_STATUS, &line);
+}
+
 /* pin */
 static void op_line(const uint16_t *args)
 {
 	static const uint8_t pins[] = { 16, 17, 18, 19, RTC_PIN };
 	int pin = pins[args[0] % ARRAY_SIZE(pins)];
 	struct pin *p = &model.pins[pin];
-	struct kvm_irq_level line = { .irq = pin, .level = 1 };
 	unsigned int targets;
 	bool is_coalesced;
 
@@ -681,26 +696,52 @@ static void op_line(const uint16_t *args)
 	if (p->level && (__builtin_popcount(targets) != 1 || targets != enabled(targets)))
 		return;
 	is_coalesced = pin == RTC_PIN && model_rtc_is_pending();
-	vm_ioctl(vm, KVM_IRQ_LINE_STATUS, &line);
-	if (!p->level) {
-		line.level = 0;
-		vm_ioctl(vm, KVM_IRQ_LINE_STATUS, &line);
-	}
+	note("line %d", pin);
+	set_line(pin, 1);
+	if (!p->level)
+		set_line(pin, 0);
 	if (!is_coalesced)
 		model_raise(pin);
 }
 
-/* ExtINT, of which vCPU 0 takes one. */
+static void out8(uint16_t port, uint8_t value)
+{
+	execute(0, CMD_OUT8, port, value);
+}
+
+/* All but one of its pins are masked. */
+static void program_pic(void)
+{
+	static const struct { uint16_t port; uint8_t irq, imr, cascade; } pics[] = {
+		{ 0x20, PIC_BASE, (uint8_t)~(1u << EXT_IRQ), 4 }, { 0xa0, PIC_BASE, 0xff, 2 },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(pics); i++) {
+		out8(pics[i].port, 0x11);
+		out8(pics[i].port + 1, pics[i].irq);
+		out8(pics[i].port + 1, pics[i].cascade);
+		out8(pics[i].port + 1, 1);
+		out8(pics[i].port + 1, pics[i].imr);
+	}
+}
+
+/* A vCPU whose APIC is off takes ExtINTs, too. */
+static bool one_is_off(void)
+{
+	int i;
+
+	for (i = 0; i < nr_vcpus; i++)
+		if (is_off(i))
+			return true;
+	return false;
+}
+
+/* ExtINT, which vCPU 0 takes. */
 static void op_extint(const uint16_t *args)
 {
-	static const uint8_t icw[] = { PIC_BASE, 4, 1, (uint8_t)~(1u << EXT_IRQ) };
-	unsigned int j;
-
-	if (is_off(0) || model.ext_pending || !enabled(1))
+	if (one_is_off() || model.ext_pending || !enabled(1))
 		return;
-	execute(0, CMD_OUT8, 0x20, 0x11);
-	for (j = 0; j < ARRAY_SIZE(icw); j++)
-		execute(0, CMD_OUT8, 0x21, icw[j]);
 	write_reg(0, APIC_LVT0, APIC_DM_EXTINT);
 	kvm_irq_line(vm, EXT_IRQ, 1);
 	kvm_irq_line(vm, EXT_IRQ, 0);
@@ -715,6 +756,7 @@ static void op_blockirq(const uint16_t *args)
 	struct kvm_guest_debug debug = {};
 	bool block = args[1] % 2;
 
+	note("BLOCKIRQ of vCPU %d: %d", i, block);
 	if (block)
 		debug.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_BLOCKIRQ;
 	machine_stop(i);
@@ -963,6 +1005,7 @@ void ops_begin(int vcpus)
 	machine_create();
 	for (i = 0; i < 2 || i < vcpus - 1; i++)
 		add_vcpu();
+	program_pic();
 	check_all();
 }
 
