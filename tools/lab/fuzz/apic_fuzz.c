@@ -330,6 +330,16 @@ static struct options {
 	bool digest;
 } options = { .seed = 1, .programs = 100, .vcpus = 4, .ops = 50, .max_failures = 3 };
 
+static bool has_excluded(const struct program *p)
+{
+	int i;
+
+	for (i = 0; i < p->nr_ops; i++)
+		if (is_excluded(op_types[p->ops[i].type].name, options.excluded))
+			return true;
+	return false;
+}
+
 static int run_corpus(void)
 {
 	FILE *f = fopen(options.corpus, "r");
@@ -343,6 +353,8 @@ static int run_corpus(void)
 		if (!isdigit(line[0]))
 			continue;
 		parse(&p, line);
+		if (has_excluded(&p))
+			continue;
 		snprintf(name, sizeof(name), "line %d of the corpus", n);
 		failures += !run_named(&p, name, options.digest);
 	}

@@ -239,8 +239,8 @@ static void op_ipi(const uint16_t *args)
 
 	targets = model_targets(i, icr);
 	note("vCPU %d sends ICR %lx, for vCPUs %x", i, icr, targets);
-	/* With AVIC and IPIv, those that are disabled by software get it, too. */
-	if (targets != enabled(targets))
+	/* CPUs virtualize self-IPIs even if the APIC is disabled by software. */
+	if (targets & 1u << i && !enabled(1u << i))
 		return;
 	if (lowest && !lowest_is_visible(i, icr, targets))
 		return;
@@ -324,19 +324,32 @@ static void op_eoi(const uint16_t *args)
 	model_eoi(i);
 }
 
-/* actor, value, by CR8 */
+/* Often 0, or nothing would be taken. */
+static uint8_t priority_of(uint16_t arg)
+{
+	return arg % 3 ? arg % 16 : 0;
+}
+
+/* actor, value */
 static void op_tpr(const uint16_t *args)
 {
 	int i = actor(args[0]);
-	uint8_t tpr = args[1] % 3 ? args[1] % 16 << 4 : 0;
 
 	if (is_off(i))
 		return;
-	if (args[2] % 2)
-		execute(i, CMD_CR8, tpr >> 4, 0);
-	else
-		write_reg(i, APIC_TASKPRI, tpr);
-	model.apics[i].tpr = tpr;
+	write_reg(i, APIC_TASKPRI, priority_of(args[1]) << 4);
+	model.apics[i].tpr = priority_of(args[1]) << 4;
+}
+
+/* actor, value */
+static void op_cr8(const uint16_t *args)
+{
+	int i = actor(args[0]);
+
+	if (is_off(i))
+		return;
+	execute(i, CMD_CR8, priority_of(args[1]), 0);
+	model.apics[i].tpr = priority_of(args[1]) << 4;
 }
 
 /* actor, how it waits from now on, whether its handlers keep the EOI for later */
@@ -983,7 +996,7 @@ static void op_kill(const uint16_t *args)
 
 const struct op_type op_types[] = {
 	{ "ipi", 30, op_ipi }, { "self", 3, op_self }, { "nmi", 3, op_nmi }, { "init", 2, op_init },
-	{ "eoi", 12, op_eoi }, { "tpr", 8, op_tpr }, { "wait", 14, op_wait }, { "window", 4, op_window },
+	{ "eoi", 12, op_eoi }, { "tpr", 5, op_tpr }, { "cr8", 4, op_cr8 }, { "wait", 14, op_wait }, { "window", 4, op_window },
 	{ "timer", 3, op_timer }, { "id", 4, op_id }, { "ldr", 4, op_ldr }, { "svr", 3, op_svr },
 	{ "mode", 3, op_mode }, { "base", 3, op_base }, { "read", 10, op_read },
 	{ "readcr8", 2, op_read_cr8 }, { "load", 2, op_load }, { "msi", 8, op_msi },
