@@ -23,7 +23,8 @@ test:
 ##              variants-6.12 (its kernel 10 min, nine runs 12 min), v6.12 (its series: kernel and selftests 5 min, 81 tests 5 min),
 ##              cost (instructions of the hooks) 8 min, debug (lockdep, failing allocations) 20 min,
 ##              ipiv-long (a million IPIs), apic-long (thousands of inhibits),
-##              topics (each one without those that it doesn't need) not measured,
+##              fuzz-long (1500 programs of make fuzz, with APICv and AVIC on and off) an hour,
+##              topics (each one without those that it doesn't need) 20 min on busy cores,
 ##              host-modules (ENGINE=host and kvm in a Debian on emulated hosts, KVM as modules): its kernel 8 min, runs 15 min on busy cores
 ##              deb (packages of make deb, installed and booted in a Debian), avic (AVIC in guests of Debian's QEMU, base and patched) 15 min,
 ##              inhibits (the tests of AVIC where the CPU has no x2AVIC, and where it has erratum 1235) 3 min
@@ -82,6 +83,11 @@ bench:
 bench-long:
 	@tools/bench/run long
 
+## fuzz       random programs of what is done to local APICs, on emulated hosts, judged by a model (Documentation/fuzzing.md);     5 min
+##              ENGINES= KERNEL= SEED= PROGRAMS=, or LIMIT= seconds on each engine
+fuzz:
+	@tools/lab/fuzz/run
+
 ## deb        Debian packages of the patched kernel for a host; CONFIG=file: not the running kernel's configuration    2 CPU hours
 deb:
 	@scripts/deb
@@ -118,4 +124,4 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile
 
-.PHONY: run test test-long base apply kernel selftests kunit lab shell check bisect control bench bench-long deb report submit-results export bases send why clean help
+.PHONY: run test test-long base apply kernel selftests kunit lab shell check bisect control bench bench-long fuzz deb report submit-results export bases send why clean help

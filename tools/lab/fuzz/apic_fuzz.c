@@ -2,11 +2,12 @@
 /*
  * Random programs of what vCPUs and a VMM do to local APICs, judged by a model of these.
  *
- *   apic_fuzz [-s SEED] [-n PROGRAMS] [-t SECONDS] [-v VCPUS] [-o OPS] [-x OP,OP] [-c FILE] [-d]
+ *   apic_fuzz [-s SEED] [-n PROGRAMS] [-t SECONDS] [-v VCPUS] [-o OPS] [-x OP,OP] [-c FILE] [-f FAILURES] [-d] [-k]
  *   apic_fuzz "VCPUS OP.ARG.ARG.ARG.ARG ..."	one program, as a failure prints it
  *
  * -c: programs of a file first, one a line; -d: print a digest of what each guest saw;
  * -v: at most so many vCPUs; -o: operations of a program; -x: operations that are left out.
+ * -f: end after so many failures (3); -k: keep programs that fail as they are.
  * Each program is a process of its own.  One that fails is made as small as it can be.
  */
 #include <ctype.h>
@@ -57,6 +58,13 @@ void fail(const char *fmt, ...)
 	va_end(ap);
 	_exit(1);
 }
+
+static struct options {
+	uint64_t seed, programs, seconds;
+	int vcpus, ops, max_failures;
+	const char *excluded, *corpus;
+	bool digest, keep;
+} options = { .seed = 1, .programs = 100, .vcpus = 4, .ops = 50, .max_failures = 3 };
 
 static bool verbose;
 
@@ -302,14 +310,14 @@ static void report(struct program *p, const char *name)
 	if (result->at + 1 < p->nr_ops)
 		p->nr_ops = result->at + 1;
 	print(stdout, p);
-	fflush(stdout);
+	if (options.keep)
+		return;
 	shrink(p);
 	if (!run(p, true))
 		printf("fuzz: smaller: %s\n", result->why);
 	else
 		printf("fuzz: smaller: doesn't fail each time\n");
 	print(stdout, p);
-	fflush(stdout);
 }
 
 static bool run_named(struct program *p, const char *name, bool digest)
@@ -322,13 +330,6 @@ static bool run_named(struct program *p, const char *name, bool digest)
 		printf("fuzz: %s digest %016lx\n", name, result->digest);
 	return true;
 }
-
-static struct options {
-	uint64_t seed, programs, seconds;
-	int vcpus, ops, max_failures;
-	const char *excluded, *corpus;
-	bool digest;
-} options = { .seed = 1, .programs = 100, .vcpus = 4, .ops = 50, .max_failures = 3 };
 
 static bool has_excluded(const struct program *p)
 {
@@ -384,7 +385,7 @@ static char *parse_options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "s:n:t:v:o:x:c:f:d")) != -1) {
+	while ((c = getopt(argc, argv, "s:n:t:v:o:x:c:f:dk")) != -1) {
 		switch (c) {
 		case 's': options.seed = strtoull(optarg, NULL, 0); break;
 		case 'n': options.programs = strtoull(optarg, NULL, 0); break;
@@ -395,6 +396,7 @@ static char *parse_options(int argc, char **argv)
 		case 'x': options.excluded = optarg; break;
 		case 'c': options.corpus = optarg; break;
 		case 'd': options.digest = true; break;
+		case 'k': options.keep = true; break;
 		default: TEST_FAIL("read the first lines of apic_fuzz.c");
 		}
 	}
