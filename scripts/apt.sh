@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Sourced by scripts that fetch from a suite that this machine's apt configuration does not have: the mirror that the machine
-# already uses, asked through an apt configuration of our own. tools/lab/bochs/build does the same.
+# already uses, asked through an apt configuration of our own.
 # shellcheck shell=bash disable=SC2154
 
 # private_apt FOLDER deb|deb-src SUITE: make the configuration there, and ask for the suite's index.
