@@ -353,6 +353,61 @@ void machine_add_vcpu(void)
 	TEST_ASSERT(!pthread_create(&c->thread, NULL, run_cpu, c), "pthread_create()");
 }
 
+/*
+ * Migration.
+ */
+struct saved {
+	struct kvm_x86_state *state;
+	struct kvm_lapic_state lapic;
+};
+
+#define NR_IRQCHIPS	3
+
+static void save(struct saved *saved, struct kvm_irqchip *chips)
+{
+	int i;
+
+	for (i = 0; i < nr_vcpus; i++) {
+		machine_stop(i);
+		saved[i].state = vcpu_save_state(cpus[i].vcpu);
+		vcpu_ioctl(cpus[i].vcpu, KVM_GET_LAPIC, &saved[i].lapic);
+	}
+	for (i = 0; i < NR_IRQCHIPS; i++) {
+		chips[i].chip_id = i;
+		vm_ioctl(vm, KVM_GET_IRQCHIP, &chips[i]);
+	}
+}
+
+static void restore(struct saved *saved, struct kvm_irqchip *chips)
+{
+	int i;
+
+	for (i = 0; i < NR_IRQCHIPS; i++)
+		vm_ioctl(vm, KVM_SET_IRQCHIP, &chips[i]);
+	for (i = 0; i < nr_vcpus; i++) {
+		cpus[i].vcpu = vm_vcpu_recreate(vm, i);
+		vcpu_load_state(cpus[i].vcpu, saved[i].state);
+		vcpu_ioctl(cpus[i].vcpu, KVM_SET_LAPIC, &saved[i].lapic);
+		kvm_x86_state_cleanup(saved[i].state);
+	}
+}
+
+void machine_migrate(void (*restored)(int i))
+{
+	static struct kvm_irqchip chips[NR_IRQCHIPS];
+	static struct saved saved[MAX_VCPUS];
+	int i;
+
+	save(saved, chips);
+	kvm_vm_release(vm);
+	kvm_vm_restart(vm);
+	restore(saved, chips);
+	for (i = 0; i < nr_vcpus; i++) {
+		restored(i);
+		machine_start(i);
+	}
+}
+
 static void end(struct cpu *c)
 {
 	pthread_mutex_lock(&c->lock);

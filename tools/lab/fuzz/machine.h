@@ -39,7 +39,7 @@ void __attribute__((format(printf, 1, 2), noreturn)) fail(const char *fmt, ...);
 void __attribute__((format(printf, 1, 2))) note(const char *fmt, ...);
 
 /* Wait until @cond, for a while; false if it never was. */
-#define PATIENCE_US	2000000
+#define PATIENCE_US	4000000
 #define await(cond) ({						\
 	uint64_t __start = now_us();				\
 	bool __ok;						\
@@ -77,5 +77,11 @@ bool machine_is_out(int i);
 
 /* Let a vCPU that waits in user space run once more, e.g. to see INIT and SIPI. */
 void machine_poke(int i);
+
+/*
+ * Save everything, and restore it into a new VM, as a migration does.  @restored is
+ * called for each vCPU before it runs, for what the VMM has to do once more.
+ */
+void machine_migrate(void (*restored)(int i));
 
 #endif

@@ -762,18 +762,24 @@ static void op_extint(const uint16_t *args)
 	check_caused("IRQWIN");
 }
 
+static void block_irqs(int i, bool block)
+{
+	struct kvm_guest_debug debug = {};
+
+	if (block)
+		debug.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_BLOCKIRQ;
+	vcpu_guest_debug_set(cpus[i].vcpu, &debug);
+}
+
 /* actor, inhibit */
 static void op_blockirq(const uint16_t *args)
 {
 	int i = actor(args[0]);
-	struct kvm_guest_debug debug = {};
 	bool block = args[1] % 2;
 
 	note("BLOCKIRQ of vCPU %d: %d", i, block);
-	if (block)
-		debug.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_BLOCKIRQ;
 	machine_stop(i);
-	vcpu_guest_debug_set(cpus[i].vcpu, &debug);
+	block_irqs(i, block);
 	machine_start(i);
 	model.apics[i].blocked = block;
 	check_caused("BLOCKIRQ");
@@ -829,6 +835,25 @@ static void op_state(const uint16_t *args)
 	vcpu_ioctl(cpus[i].vcpu, KVM_SET_LAPIC, &lapic);
 	kvm_x86_state_cleanup(state);
 	machine_start(i);
+}
+
+/* What's no part of the state that is saved. */
+static void debug_again(int i)
+{
+	if (model.apics[i].blocked)
+		block_irqs(i, true);
+}
+
+/* A new VM.  What the VMM would have to set up once more isn't there. */
+static void op_migrate(const uint16_t *args)
+{
+	int i;
+
+	for (i = 0; i < nr_vcpus; i++)
+		if (has_synic[i])
+			return;
+	if (irqfd < 0)
+		machine_migrate(debug_again);
 }
 
 /* actor: out of KVM_RUN and back */
@@ -1002,7 +1027,7 @@ const struct op_type op_types[] = {
 	{ "readcr8", 2, op_read_cr8 }, { "load", 2, op_load }, { "msi", 8, op_msi },
 	{ "irqfd", 2, op_irqfd }, { "pin", 6, op_pin }, { "line", 10, op_line },
 	{ "extint", 3, op_extint }, { "blockirq", 4, op_blockirq }, { "autoeoi", 3, op_autoeoi },
-	{ "setlapic", 3, op_setlapic }, { "state", 2, op_state }, { "kick", 3, op_kick },
+	{ "setlapic", 3, op_setlapic }, { "state", 2, op_state }, { "migrate", 2, op_migrate }, { "kick", 3, op_kick },
 	{ "create", 1, op_create }, { "slot", 2, op_slot }, { "burst", 2, op_burst },
 	{ "kill", 1, op_kill },
 };
