@@ -139,15 +139,22 @@ static void generate(struct program *p, uint64_t seed, int max_vcpus, int nr_ops
 	}
 }
 
-static void print(FILE *f, const struct program *p)
-{
-	int i;
+/* A line that ends with a backslash goes on: logs have no room for long ones. */
+#define LINE	170
 
-	fprintf(f, "%d", p->vcpus);
-	for (i = 0; i < p->nr_ops; i++)
-		fprintf(f, " %s.%x.%x.%x.%x", op_types[p->ops[i].type].name, p->ops[i].args[0],
-			p->ops[i].args[1], p->ops[i].args[2], p->ops[i].args[3]);
-	fprintf(f, "\n");
+static void print(const struct program *p)
+{
+	int i, n = printf("%d", p->vcpus);
+
+	for (i = 0; i < p->nr_ops; i++) {
+		if (n > LINE) {
+			printf(" \\\n");
+			n = 0;
+		}
+		n += printf(" %s.%x.%x.%x.%x", op_types[p->ops[i].type].name, p->ops[i].args[0],
+			    p->ops[i].args[1], p->ops[i].args[2], p->ops[i].args[3]);
+	}
+	printf("\n");
 }
 
 static bool parse_op(struct op *op, const char *word)
@@ -168,15 +175,17 @@ static bool parse_op(struct op *op, const char *word)
 	return true;
 }
 
+#define SPACE	" \n\\"
+
 static void parse(struct program *p, char *line)
 {
 	char *word, *rest;
 
 	memset(p, 0, sizeof(*p));
-	word = strtok_r(line, " \n", &rest);
+	word = strtok_r(line, SPACE, &rest);
 	p->vcpus = atoi(word);
 	TEST_ASSERT(p->vcpus >= 2 && p->vcpus <= MAX_VCPUS, "no number of vCPUs: %s", word);
-	while ((word = strtok_r(NULL, " \n", &rest)) && p->nr_ops < MAX_OPS)
+	while ((word = strtok_r(NULL, SPACE, &rest)) && p->nr_ops < MAX_OPS)
 		TEST_ASSERT(parse_op(&p->ops[p->nr_ops++], word), "no operation: %s", word);
 }
 
@@ -310,7 +319,7 @@ static void report(struct program *p, const char *name)
 	printf("fuzz: FAIL %s: %s (at operation %d)\n", name, result->why, result->at);
 	if (result->at + 1 < p->nr_ops)
 		p->nr_ops = result->at + 1;
-	print(stdout, p);
+	print(p);
 	if (options.keep)
 		return;
 	shrink(p);
@@ -318,7 +327,7 @@ static void report(struct program *p, const char *name)
 		printf("fuzz: smaller: %s\n", result->why);
 	else
 		printf("fuzz: smaller: doesn't fail each time\n");
-	print(stdout, p);
+	print(p);
 }
 
 /* Whether it fails once more. */
@@ -359,6 +368,19 @@ static bool has_excluded(const struct program *p)
 	return false;
 }
 
+/* With the lines that continue it.  False at the end. */
+static bool read_line(FILE *f, char *line, size_t size)
+{
+	size_t length = 0;
+
+	do {
+		if (!fgets(line + length, size - length, f))
+			return false;
+		length = strlen(line);
+	} while (length > 1 && !strcmp(line + length - 2, "\\\n"));
+	return true;
+}
+
 static int run_corpus(void)
 {
 	FILE *f = fopen(options.corpus, "r");
@@ -367,7 +389,7 @@ static int run_corpus(void)
 	int failures = 0, n = 0;
 
 	TEST_ASSERT(f, "%s: %s", options.corpus, strerror(errno));
-	while (fgets(line, sizeof(line), f)) {
+	while (read_line(f, line, sizeof(line))) {
 		n++;
 		if (!isdigit(line[0]))
 			continue;

@@ -1006,7 +1006,7 @@ static void op_burst(const uint16_t *args)
 		command_finish(i);
 	for (i = 0; i < nr_vcpus; i++)
 		if (!await(burst_arrived(i)))
-			fail("vCPU %d doesn't get IPIs of a burst", i);
+			fail("vCPU %d doesn't get IPIs of a burst: %s", i, machine_describe(i));
 	for (i = 0; i < nr_vcpus; i++)
 		model.apics[i].icr_known = false;
 }
