@@ -184,10 +184,11 @@ void machine_stop(int i)
 	struct cpu *c = &cpus[i];
 
 	pthread_mutex_lock(&c->lock);
-	if (c->state != WAITS) {
+	/* One that has been told to go on does so before it stops. */
+	if (c->state != WAITS || c->go) {
 		c->stop = true;
 		kick(c);
-		while (c->state == RUNS)
+		while (c->state == RUNS || c->go)
 			pthread_cond_wait(&c->cond, &c->lock);
 		c->stop = false;
 	}
