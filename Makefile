@@ -19,11 +19,11 @@ test:
 	@scripts/test $(STAGES)
 
 ## test-long  what takes too long for every change; STAGES= one or some of (estimated for two idle cores):   2 h
-##              host 2 min, hybrid 1 min, erratum 3 min, variants (ten runs of v6.1) 11 min,
+##              control-v1 12 min, hybrid 1 min, erratum 3 min, variants (ten runs of v6.1) 11 min,
 ##              variants-6.12 (its kernel 10 min, nine runs 12 min), v6.12 (its series: kernel and selftests 5 min, 81 tests 5 min),
 ##              cost (instructions of the hooks) 8 min, debug (lockdep, failing allocations) 20 min,
 ##              ipiv-long (a million IPIs), apic-long (thousands of inhibits),
-##              fuzz-long (1500 programs of make fuzz, with APICv and AVIC on and off) an hour,
+##              fuzz-long (2000 programs of make fuzz on each engine, and with APICv and AVIC off) an hour,
 ##              topics (each one without those that it doesn't need) 20 min on busy cores,
 ##              host-modules (ENGINE=host and kvm in a Debian on emulated hosts, KVM as modules): its kernel 8 min, runs 15 min on busy cores
 ##              deb (packages of make deb, installed and booted in a Debian), avic (AVIC in guests of Debian's QEMU, base and patched) 15 min,
