@@ -272,6 +272,10 @@ static void op_nmi(const uint16_t *args)
 
 	if (is_off(i) || is_undefined(icr))
 		return;
+	/* One that waits for another isn't always delivered on bochs-svm. */
+	for (j = 0; j < nr_vcpus; j++)
+		if (targets & 1u << j && model.apics[j].nmi_pending)
+			return;
 	send(i, icr);
 	for (j = 0; j < nr_vcpus; j++)
 		if (targets & 1u << j)
