@@ -18,11 +18,11 @@ run:
 test:
 	@scripts/test $(STAGES)
 
-## test-long  what takes too long for every change; STAGES= one or some of (estimated for two idle cores):   2 h
+## test-long  what takes too long for every change; STAGES= one or some of (estimated for two idle cores):   4 h
 ##              control-v1 12 min, hybrid 1 min, erratum 3 min, variants (ten runs of v6.1) 11 min,
-##              variants-6.12 (its kernel 10 min, nine runs 12 min), v6.12 (its series: kernel and selftests 5 min, 81 tests 5 min),
+##              variants-6.12 (its kernel 10 min, nine runs 12 min), v6.12 (its series: kernel and selftests 5 min, its tests 5 min),
 ##              cost (instructions of the hooks) 8 min, debug (lockdep, failing allocations) 20 min,
-##              ipiv-long (a million IPIs), apic-long (thousands of inhibits),
+##              ipiv-long (a million IPIs), apic-long (thousands of inhibits), tdp-mmu-off (zaps of shadow pages) 1 min,
 ##              fuzz-long (2000 programs of make fuzz on each engine, and with APICv and AVIC off) an hour,
 ##              topics (each one without those that it doesn't need) 20 min on busy cores,
 ##              host-modules (ENGINE=host and kvm in a Debian on emulated hosts, KVM as modules): its kernel 8 min, runs 15 min on busy cores
@@ -56,7 +56,7 @@ kunit:
 ##              ENGINE=kvm: in a VM of this machine's KVM; ENGINE=host: on this machine itself (Documentation/hardware.md)
 ##              KUT=folder: kvm-unit-tests that are built there, in guests of QEMU, base and patched                 10 min
 lab:
-	@$(if $(KUT),tools/lab/kut,scripts/lab) $(or $(ENGINE),qemu-svm) $(if $(KUT),,$(KERNEL)) $(TESTS)
+	@$(if $(KUT),tools/lab/kut,scripts/lab) $(or $(ENGINE),$(if $(KUT),bochs-svm,qemu-svm)) $(if $(KUT),,$(KERNEL)) $(TESTS)
 	@$(if $(KUT)$(filter host,$(ENGINE)),,scripts/results $(or $(BUILD),build)/$(or $(B),6.1)/results/$(KERNEL)-$(or $(ENGINE),qemu-svm))
 
 ## shell      a prompt in an emulated host with the patched kernel: ENGINE=                               20 s
