@@ -175,10 +175,6 @@ void kvm_vcpu_update_apicv(struct kvm_vcpu *vcpu)
 	kvm_apic_update_apicv(vcpu);
 	static_call(kvm_x86_refresh_apicv_exec_ctrl)(vcpu);
 
-	/* AVIC may have virtualized the EOI that the RTC or the PIT waits for. */
-	if (!activate && !kvm_x86_ops.load_eoi_exitmap)
-		kvm_ioapic_find_eoi(vcpu);
-
 	/*
 	 * When APICv gets disabled, we may still have injected interrupts
 	 * pending. At the same time, KVM_REQ_EVENT may not be set as APICv was
@@ -202,6 +198,11 @@ void kvm_vcpu_update_apicv(struct kvm_vcpu *vcpu)
 
 out:
 	preempt_enable();
+
+	/* AVIC may have virtualized the EOI that the RTC or the PIT waits for. */
+	if (!activate && !kvm_x86_ops.load_eoi_exitmap)
+		kvm_ioapic_find_eoi(vcpu);
+
 	up_read(&vcpu->kvm->arch.apicv_update_lock);
 }
 EXPORT_SYMBOL_GPL(kvm_vcpu_update_apicv);
