@@ -59,7 +59,7 @@ setup()
 
 @test "bisect: each topic on what it needs, its end for 32 bits, then the whole series; a patch that breaks is named" {
 	run "$top/scripts/bisect"
-	[[ $output == *'1..14'*'ok 1 - builds: one/0001'*'ok 2 - builds for 32 bits: one'*'ok 3 - builds: two/0001'*'ok 7 - builds for 32 bits: three'*'ok 14 - builds with'* ]]
+	[[ $output == *'1..15'*'ok 1 - builds: one/0001'*'ok 2 - builds for 32 bits: one'*'ok 3 - builds: two/0001'*'ok 7 - builds for 32 bits: three'*'ok 15 - builds with'* ]]
 	[[ $output != *'not ok'* ]]
 	# "three" has neither n.c nor more than one build for 32 bits.
 	[ "$(grep 'arch/x86/kvm/ ' build/makes | sed -n '6,8p')" = $' arch/x86/kvm/ a.c b.c c.c\n arch/x86/kvm/ a.c b.c c.c\ni386 arch/x86/kvm/ a.c b.c c.c' ]
