@@ -62,7 +62,8 @@ static void handle_high(struct ex_regs *regs)
 static void lower_tpr(bool use_cr8)
 {
 	by_cr8 = use_cr8;
-	nr_high = nr_low = 0;
+	nr_high = 0;
+	nr_low = 0;
 	send_self(HIGH);
 	while (!nr_low)
 		cpu_relax();
