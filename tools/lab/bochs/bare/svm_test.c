@@ -14,10 +14,10 @@ enum {
 /* VMCB */
 enum {
 	EXC = 0x08, INT1 = 0x0c, INT2 = 0x10, INT3 = 0x14, ASID = 0x58, INT_CTL = 0x60, SHADOW = 0x68, EXITCODE = 0x70, INFO1 = 0x78, INFO2 = 0x80,
-	NESTED = 0x90, BAR = 0x98, EVENTINJ = 0xa8, NCR3 = 0xb0, LBR = 0xb8, NRIP = 0xc8, BACKING = 0xe0, LOGICAL_PTR = 0xf0, PHYS_PTR = 0xf8,
+	NESTED = 0x90, BAR = 0x98, EVENTINJ = 0xa8, NCR3 = 0xb0, LBR = 0xb8, NRIP = 0xc8, BYTES = 0xd0, BACKING = 0xe0, LOGICAL_PTR = 0xf0, PHYS_PTR = 0xf8,
 	CR3 = 0x550, RFLAGS = 0x570, RIP = 0x578, RSP = 0x5d8, RAX = 0x5f8,
 };
-enum { INVALID = -1, VINTR = 0x64, MSR = 0x7c, VMMCALL = 0x81, INCOMPLETE = 0x401, NOACCEL = 0x402 };
+enum { INVALID = -1, VINTR = 0x64, MSR = 0x7c, VMMCALL = 0x81, NPF = 0x400, INCOMPLETE = 0x401, NOACCEL = 0x402 };
 enum { AVIC = 1u << 31, X2AVIC = 1u << 30, MASKING = 1 << 24, VGIF = 1 << 25, GIF = 1 << 9, V_IRQ = 1 << 8 };
 #define WRITE (1ull << 32)
 #define VALID (1ull << 63)
@@ -125,6 +125,7 @@ GUEST(g_middle, "", "movb 0x34(%rdx), %al", "");
 GUEST(g_half, "", "movw $1, 0x80(%rdx)", "");
 GUEST(g_cr8, "mov $5, %eax", "mov %rax, %cr8", "movl 0x80(%rdx), %eax");
 GUEST(g_cr8_read, "movl $0x37, 0x80(%rdx)", "mov %cr8, %rax", "");
+GUEST(g_beyond, "mov $0x100000000, %rax", "movl (%rax), %eax", "");
 GUEST(g_nothing, "", "nop", "nop");
 GUEST(g_sti, "", "sti", "nop; nop");
 GUEST(g_self, "", "movl $0x40051, 0x300(%rdx)", "nop");
@@ -411,6 +412,25 @@ static void test_page_walk(void)
 	test("an exit during the delivery reports the interrupt in EXITINTINFO");
 }
 
+/* Decode assists: of the instruction whose data access faults, and of no other. */
+static void test_instruction_bytes(void)
+{
+	fresh();
+	wr32(VMCB + EXC, 1 << 14);
+	EQ(run(g_beyond, 0), 0x40 + 14);
+	EQ(rd64(VMCB + BYTES) & 0xff, 15);
+	EQ(rd64(VMCB + BYTES) >> 8 & 0xffff, rd32((u64)g_beyond_at) & 0xffff);
+	test("the bytes of an instruction whose data access faults are recorded");
+
+	/* the guest's page tables are where nothing is mapped */
+	fresh();
+	wr64(VMCB + CR3, 1ull << 32);
+	EQ(run(g_nothing, 0), NPF);
+	EQ(rd64(VMCB + INFO1) >> 32, 2);
+	EQ(rd64(VMCB + BYTES) & 0xff, 0);
+	test("no bytes are recorded when the walk for the instruction faults");
+}
+
 static void test_vmrun(void)
 {
 	static const struct { u16 field; u64 value; const char *name; } bad[] = {
@@ -692,6 +712,7 @@ void run_tests(void)
 	test_window();
 	test_hlt();
 	test_page_walk();
+	test_instruction_bytes();
 	test_vmrun();
 	test_ipi();
 	test_doorbell();
