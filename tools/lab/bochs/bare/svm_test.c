@@ -17,13 +17,14 @@ enum {
 	NESTED = 0x90, BAR = 0x98, EVENTINJ = 0xa8, NCR3 = 0xb0, LBR = 0xb8, NRIP = 0xc8, BYTES = 0xd0, BACKING = 0xe0, LOGICAL_PTR = 0xf0, PHYS_PTR = 0xf8,
 	CR3 = 0x550, RFLAGS = 0x570, RIP = 0x578, RSP = 0x5d8, RAX = 0x5f8,
 };
-enum { INVALID = -1, VINTR = 0x64, MSR = 0x7c, VMMCALL = 0x81, NPF = 0x400, INCOMPLETE = 0x401, NOACCEL = 0x402 };
+enum { INVALID = -1, VINTR = 0x64, IRET = 0x74, MSR = 0x7c, VMMCALL = 0x81, NPF = 0x400, INCOMPLETE = 0x401, NOACCEL = 0x402 };
 enum { AVIC = 1u << 31, X2AVIC = 1u << 30, MASKING = 1 << 24, VGIF = 1 << 25, GIF = 1 << 9, V_IRQ = 1 << 8 };
 #define WRITE (1ull << 32)
 #define VALID (1ull << 63)
 #define RUNNING (1ull << 62)
 #define IF 0x200
 #define TF 0x100
+#define RF 0x10000
 
 static void segment(u64 vmcb, int offset, u16 selector, u16 attributes)
 {
@@ -126,6 +127,7 @@ GUEST(g_half, "", "movw $1, 0x80(%rdx)", "");
 GUEST(g_cr8, "mov $5, %eax", "mov %rax, %cr8", "movl 0x80(%rdx), %eax");
 GUEST(g_cr8_read, "movl $0x37, 0x80(%rdx)", "mov %cr8, %rax", "");
 GUEST(g_beyond, "mov $0x100000000, %rax", "movl (%rax), %eax", "");
+GUEST(g_iret, "mov %rsp, %rax; push $16; push %rax; pushf; push $8; push $g_iret_after", "iretq", "nop; nop");
 GUEST(g_nothing, "", "nop", "nop");
 GUEST(g_sti, "", "sti", "nop; nop");
 GUEST(g_self, "", "movl $0x40051, 0x300(%rdx)", "nop");
@@ -431,6 +433,31 @@ static void test_instruction_bytes(void)
 	test("no bytes are recorded when the walk for the instruction faults");
 }
 
+/* How KVM learns that a guest has ended its NMI handler: IRET is intercepted, then stepped over. */
+static void test_iret(void)
+{
+	fresh();
+	wr32(VMCB + EXC, 1 << 1);
+	wr32(VMCB + INT1, 1 << 20);
+	EQ(run(g_iret, 0), IRET);
+	EQ(rd64(VMCB + RIP), g_iret_at);
+	wr32(VMCB + INT1, 0);
+	wr64(VMCB + RFLAGS, rd64(VMCB + RFLAGS) | TF | RF);
+	EQ(go_on(VMCB), 0x40 + 1);
+	EQ(rd64(VMCB + RIP), g_iret_after);
+	test("a single step over IRET");
+}
+
+static void test_injection(void)
+{
+	fresh();
+	wr64(VMCB + EVENTINJ, 0x80000061);
+	EQ(run(g_nothing, IF), VMMCALL);
+	EQ(vector(), 0x61);
+	EQ(rd64(VMCB + EVENTINJ), 0);
+	test("nothing is left of an event that was injected");
+}
+
 static void test_vmrun(void)
 {
 	static const struct { u16 field; u64 value; const char *name; } bad[] = {
@@ -713,6 +740,8 @@ void run_tests(void)
 	test_hlt();
 	test_page_walk();
 	test_instruction_bytes();
+	test_iret();
+	test_injection();
 	test_vmrun();
 	test_ipi();
 	test_doorbell();
