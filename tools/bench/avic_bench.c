@@ -54,7 +54,7 @@ static void guest_code(bool first)
 
 	xapic_enable();
 	if (first)
-		init_pic(~(1u << PIN));
+		init_pic((uint8_t)~(1u << PIN));
 	xapic_write_reg(APIC_LVT0, LVT_MASKED);
 	GUEST_SYNC(0);
 
@@ -123,7 +123,7 @@ static void guest_ticks(void)
 	uint64_t n;
 
 	xapic_enable();
-	init_pic(~1u);
+	init_pic(0xfe);
 	xapic_write_reg(APIC_LVT0, APIC_DM_EXTINT);
 	outb(0x43, 0x34);
 	outb(0x40, pit_period & 0xff);
