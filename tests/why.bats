@@ -29,6 +29,11 @@ vm()
 	[[ $output == *'ABSENT set 1 times, 20 us'* ]]
 }
 
+@test "with an argument it says what it is" {
+	run -2 "$why" --help
+	[[ ${lines[0]} == 'For each VM of this host'* ]]
+}
+
 @test "both modules are there: the CPU decides" {
 	mkdir -p "$SYS/module/kvm_intel/parameters"
 	run -0 "$why"
