@@ -51,3 +51,14 @@ setup()
 	run "$top/scripts/deb"
 	last_line_says "log: $BUILD/log/"
 }
+
+@test "an option that a distribution's configuration cannot have is named; an empty text is none" {
+	fake make 'exit 0'
+	mkdir -p out
+	printf 'CONFIG_KEYS=""\nCONFIG_OTHER=""\nCONFIG_KVM=m\n' > fragment
+	printf 'CONFIG_PCI=y\n' > from
+	run -0 "$top/scripts/configure" "$PWD" "$PWD/out" --from from fragment
+	fake make 'printf "CONFIG_KEYS=\"certs/of-somebody.pem\"\n" > out/.config'
+	run "$top/scripts/configure" "$PWD" "$PWD/out" --from from fragment
+	last_line_says "the configuration lost" "CONFIG_KEYS=" "CONFIG_KVM=m"
+}
