@@ -341,6 +341,9 @@ static void apicv_show_id(struct kvm_vcpu *vcpu, struct seq_file *m)
 		return;
 
 	id = kvm_xapic_id(apic);
+	/* Truncated, and not an ID at all. */
+	if (!kvm_apic_has_id(apic, id))
+		return;
 
 	/* vCPUs stay as long as the VM, the map doesn't. */
 	rcu_read_lock();

@@ -774,6 +774,48 @@ static void test_large_ids(void)
 	vm = main_vm;
 }
 
+/*
+ * 0xff isn't an ID in xAPIC mode, but a guest can write it, and with what is sent to
+ * all the CPU would skip that APIC, even if another one with 0xff is disabled.
+ */
+static void test_id_ff(void)
+{
+	struct kvm_vm *main_vm = vm;
+	struct kvm_vcpu *disabled, *enabled;
+
+	vm = vm_create(3);
+	vcpu_set_apic_base(add_vcpu(vm, 0), HOME | X2APIC_ENABLE);
+	disabled = add_vcpu(vm, 1);
+	enabled = add_vcpu(vm, 2);
+	set_lapic_reg(disabled, APIC_ID, 0xffu << 24);
+	set_lapic_reg(enabled, APIC_ID, 0xffu << 24);
+	set_lapic_reg(enabled, APIC_SPIV, 0x1ff);
+	TEST_ASSERT(apicv_has_reason(vm, "APIC_ID_MODIFIED"), "Enabled APIC ignored");
+	set_lapic_reg(disabled, APIC_ID, disabled->id << 24);
+	set_lapic_reg(enabled, APIC_ID, enabled->id << 24);
+	expect("");
+	kvm_vm_free(vm);
+	vm = main_vm;
+}
+
+/* With 32-bit IDs, an ID that is truncated is none, i.e. not shared either. */
+static void test_id_truncated(void)
+{
+	struct kvm_vm *main_vm = vm;
+	struct kvm_vcpu *thief;
+
+	vm = vm_create(3);
+	vm_enable_cap(vm, KVM_CAP_X2APIC_API, KVM_X2APIC_API_USE_32BIT_IDS);
+	add_vcpu(vm, 1);
+	thief = add_vcpu(vm, 2);
+	add_vcpu(vm, 257);
+	set_lapic_reg(thief, APIC_ID, 1u << 24);
+	expect_cause("vCPU 2: ID 1 shared with vCPU 1");
+	expect_cause("vCPU 257:");
+	kvm_vm_free(vm);
+	vm = main_vm;
+}
+
 /* Reboots with an ID above 255, which is unique as the VMM says so. */
 static void test_reboots_large_id(void)
 {
@@ -876,8 +918,11 @@ int main(void)
 	test_hyperv();
 	test_hyperv_migration();
 	test_base();
-	if (avic)
+	if (avic) {
 		test_id();
+		test_id_ff();
+		test_id_truncated();
+	}
 	test_logical_id();
 	test_combined();
 	test_nested();
