@@ -51,8 +51,9 @@ enum command {
 #define SLOT_GPA	0xc0000000ull
 #define PIC_BASE	0x20
 
-/* Vectors of bursts, one a sender; other vectors are between these and 0xfe. */
+/* Vectors of bursts, one a sender; the PIT's; other vectors are between these and 0xfe. */
 #define BURST_VECTOR	0x28
+#define FIRST_PIT_VECTOR	0x38
 #define FIRST_VECTOR	0x40
 
 /* One for each vCPU, in the guest's memory. */

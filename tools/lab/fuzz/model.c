@@ -224,6 +224,19 @@ static void eoi_pins(uint8_t vector)
 	}
 }
 
+/* The EOI of a tick: the next one that is owed comes, and is lost if nobody accepts it. */
+static void ack_tick(int i, uint8_t vector)
+{
+	struct pit *p = &model.pit;
+
+	if (!p->owed || i != p->target || vector != p->vector)
+		return;
+	p->owed--;
+	p->has_ticked = model_accept(i, vector, false);
+	if (!p->has_ticked)
+		p->owed = 0;
+}
+
 void model_eoi(int i)
 {
 	struct apic *a = &model.apics[i];
@@ -234,6 +247,7 @@ void model_eoi(int i)
 	a->isr[vector] = 0;
 	if (a->tmr[vector])
 		eoi_pins(vector);
+	ack_tick(i, vector);
 }
 
 static void lower_line(uint8_t vector)
@@ -274,8 +288,8 @@ static bool settle_one(int i, bool window)
 	if (a->present && a->wait != WAIT_OUT)
 		model_run(i);
 	if (i == 0 && model.ext_pending && can_take(a, window)) {
-		model.ext_pending = false;
-		a->nr_ext++;
+		a->nr_ext += model.ext_pending;
+		model.ext_pending = 0;
 	}
 	while (can_take(a, window)) {
 		vector = model_highest(a->irr);

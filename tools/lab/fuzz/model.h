@@ -42,10 +42,21 @@ struct pin {
 	uint8_t vector, dest;
 };
 
+/* The PIT, which ticks within an operation only. */
+struct pit {
+	bool is_there, reinjects, masked;
+	int pin, target;
+	uint8_t vector, dest;
+	unsigned int owed;		/* ticks that are due when the last is acknowledged */
+	unsigned int nr_ext;		/* ExtINTs that are ticks */
+	bool has_ticked;		/* one that was owed came, since the last quiet point */
+};
+
 struct model {
 	struct apic apics[MAX_VCPUS];
 	struct pin pins[NR_PINS];
-	bool ext_pending;		/* an ExtINT, which is for vCPU 0 */
+	struct pit pit;
+	unsigned int ext_pending;	/* ExtINTs, which are for vCPU 0 */
 };
 
 extern struct model model;

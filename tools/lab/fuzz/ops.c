@@ -12,6 +12,7 @@
 #include "machine.h"
 #include "model.h"
 #include "ops.h"
+#include "pit.h"
 
 #define APIC_LDR	0xd0
 #define APIC_DFR	0xe0
@@ -25,7 +26,7 @@
 #define MSI_GSI		24
 #define FUZZ_SLOT	9
 
-static int actor(uint16_t arg)
+int actor(uint16_t arg)
 {
 	return arg % nr_vcpus;
 }
@@ -77,13 +78,13 @@ static bool can_take_now(int i, uint8_t vector)
 	       vector >> 4 > model_ppr(a) >> 4;
 }
 
-static uint64_t execute(int i, enum command what, uint64_t a, uint64_t b)
+uint64_t execute(int i, enum command what, uint64_t a, uint64_t b)
 {
 	model_run(i);
 	return command(i, what, a, b);
 }
 
-static void write_reg(int i, unsigned int reg, uint64_t value)
+void write_reg(int i, unsigned int reg, uint64_t value)
 {
 	execute(i, CMD_WRITE, reg, value);
 }
@@ -112,6 +113,11 @@ static void software_enable(int i, bool enable)
 	write_reg(i, APIC_SPIV, svr);
 	model.apics[i].svr = svr;
 	ids_changed();
+}
+
+bool is_enabled(int i)
+{
+	return model.apics[i].svr & APIC_SPIV_APIC_ENABLED;
 }
 
 static void enable(int i)
@@ -156,7 +162,7 @@ static unsigned int enabled(unsigned int targets)
 	int i;
 
 	for (i = 0; i < nr_vcpus; i++)
-		if (!(model.apics[i].svr & APIC_SPIV_APIC_ENABLED))
+		if (!is_enabled(i))
 			targets &= ~(1u << i);
 	return targets;
 }
@@ -301,7 +307,7 @@ static void op_init(const uint16_t *args)
 		       (args[2] % 4 == 1 ? APIC_DEST_ALLBUT : 0);
 	unsigned int targets = model_targets(i, icr | APIC_DM_INIT), nr_sipi[MAX_VCPUS];
 
-	if (is_off(i) || is_undefined(icr) || targets & (1u << i | 1))
+	if (is_off(i) || is_undefined(icr) || targets & (1u << i | 1) || pit_owes())
 		return;
 	for (j = 0; j < nr_vcpus; j++)
 		nr_sipi[j] = cpus[j].nr_sipi;
@@ -375,6 +381,9 @@ static void op_window(const uint16_t *args)
 {
 	int i = actor(args[0]);
 
+	/* One tick after another: when the window is closed again? */
+	if (pit_owes())
+		return;
 	execute(i, CMD_WINDOW, 0, 0);
 	model_settle(i);
 }
@@ -405,7 +414,7 @@ static void op_id(const uint16_t *args)
 	int i = actor(args[0]);
 	uint8_t id = args[1] % 4 == 3 ? args[1] / 4 % (nr_vcpus + 1) : i;
 
-	if (is_off(i) || is_x2apic(i))
+	if (is_off(i) || is_x2apic(i) || pit_owes())
 		return;
 	write_reg(i, APIC_ID, (uint32_t)id << 24);
 	model.apics[i].id = id;
@@ -491,6 +500,8 @@ static void op_mode(const uint16_t *args)
 	int j, i = actor(args[0]);
 	bool all = args[3] % 4;
 
+	if (pit_owes())
+		return;
 	note("mode %d for %d", modes[args[1] % 4], all ? -1 : i);
 	for (j = 0; j < nr_vcpus; j++)
 		if ((all || i == j) && model_is_idle(&model.apics[j]) &&
@@ -578,18 +589,23 @@ static void op_msi(const uint16_t *args)
 		deliver(vector, targets, level);
 }
 
-/* KVM: GSIs as they are by default, and one that is an MSI. */
-static void set_routes(uint32_t address, uint32_t data)
+/* KVM: GSIs as they are by default but for the PIT's, and one that is an MSI. */
+static uint32_t msi_address = BASE_DEFAULT, msi_data;
+
+void set_routes(void)
 {
 	struct kvm_irq_routing *routes = kvm_gsi_routing_create();
 	struct kvm_irq_routing_entry *e;
 	int i;
 
 	for (i = 0; i < NR_PINS; i++) {
+		/* A pin has one GSI. */
+		if (i && i == model.pit.pin)
+			continue;
 		e = &routes->entries[routes->nr++];
 		*e = (struct kvm_irq_routing_entry){
 			.gsi = i, .type = KVM_IRQ_ROUTING_IRQCHIP,
-			.u.irqchip = { .irqchip = KVM_IRQCHIP_IOAPIC, .pin = i },
+			.u.irqchip = { .irqchip = KVM_IRQCHIP_IOAPIC, .pin = i ?: model.pit.pin },
 		};
 		if (i >= 16)
 			continue;
@@ -602,7 +618,7 @@ static void set_routes(uint32_t address, uint32_t data)
 	e = &routes->entries[routes->nr++];
 	*e = (struct kvm_irq_routing_entry){
 		.gsi = MSI_GSI, .type = KVM_IRQ_ROUTING_MSI,
-		.u.msi = { .address_lo = address, .data = data },
+		.u.msi = { .address_lo = msi_address, .data = msi_data },
 	};
 	kvm_gsi_routing_write(vm, routes);
 }
@@ -624,14 +640,16 @@ static void op_irqfd(const uint16_t *args)
 	uint8_t dest = args[0] % (nr_vcpus + 1), vector = vector_of(args[1]);
 	uint64_t one = 1;
 
-	set_routes(BASE_DEFAULT | dest << 12, vector);
+	msi_address = BASE_DEFAULT | dest << 12;
+	msi_data = vector;
+	set_routes();
 	if (irqfd < 0)
 		create_irqfd();
 	TEST_ASSERT(write(irqfd, &one, sizeof(one)) == sizeof(one), "write()");
 	deliver(vector, model_targets(-1, (uint64_t)dest << 32), false);
 }
 
-static void write_entry(int i, int pin, uint32_t low, uint32_t high)
+void write_entry(int i, int pin, uint32_t low, uint32_t high)
 {
 	execute(i, CMD_MMIO, IOAPIC_GPA, 0x10 + 2 * pin);
 	execute(i, CMD_MMIO, IOAPIC_GPA + 0x10, low);
@@ -641,7 +659,6 @@ static void write_entry(int i, int pin, uint32_t low, uint32_t high)
 
 #define IOAPIC_LOGICAL	BIT(11)
 #define IOAPIC_LEVEL	BIT(15)
-#define IOAPIC_MASKED	BIT(16)
 
 /* Whose line a handler lowers, 0 if none. */
 static void set_level_vector(uint8_t vector, int gsi_plus_1)
@@ -726,11 +743,12 @@ static void out8(uint16_t port, uint8_t value)
 	execute(0, CMD_OUT8, port, value);
 }
 
-/* All but one of its pins are masked. */
-static void program_pic(void)
+/* All but one of its pins are masked, and @others. */
+void program_pic(uint8_t others)
 {
-	static const struct { uint16_t port; uint8_t irq, imr, cascade; } pics[] = {
-		{ 0x20, PIC_BASE, (uint8_t)~(1u << EXT_IRQ), 4 }, { 0xa0, PIC_BASE, 0xff, 2 },
+	const struct { uint16_t port; uint8_t irq, imr, cascade; } pics[] = {
+		{ 0x20, PIC_BASE, (uint8_t)~(1u << EXT_IRQ | others), 4 },
+		{ 0xa0, PIC_BASE, 0xff, 2 },
 	};
 	int i;
 
@@ -744,7 +762,7 @@ static void program_pic(void)
 }
 
 /* A vCPU whose APIC is off takes ExtINTs, too. */
-static bool one_is_off(void)
+bool one_is_off(void)
 {
 	int i;
 
@@ -762,7 +780,7 @@ static void op_extint(const uint16_t *args)
 	write_reg(0, APIC_LVT0, APIC_DM_EXTINT);
 	kvm_irq_line(vm, EXT_IRQ, 1);
 	kvm_irq_line(vm, EXT_IRQ, 0);
-	model.ext_pending = true;
+	model.ext_pending = 1;
 	check_caused("IRQWIN");
 }
 
@@ -842,8 +860,10 @@ static void op_state(const uint16_t *args)
 }
 
 /* What's no part of the state that is saved. */
-static void debug_again(int i)
+static void restore_rest(int i)
 {
+	if (i == 0)
+		pit_restore();
 	if (model.apics[i].blocked)
 		block_irqs(i, true);
 }
@@ -856,8 +876,10 @@ static void op_migrate(const uint16_t *args)
 	for (i = 0; i < nr_vcpus; i++)
 		if (has_synic[i])
 			return;
-	if (irqfd < 0)
-		machine_migrate(debug_again);
+	if (irqfd >= 0)
+		return;
+	pit_save();
+	machine_migrate(restore_rest);
 }
 
 /* actor: out of KVM_RUN and back */
@@ -886,7 +908,7 @@ static void op_create(const uint16_t *args)
 	static const int bad[] = { 0, 1, 4096, -1 };
 	int r;
 
-	if (args[0] % 2 && nr_vcpus < max_vcpus) {
+	if (args[0] % 2 && nr_vcpus < max_vcpus && !pit_owes()) {
 		add_vcpu();
 		return;
 	}
@@ -1019,6 +1041,8 @@ static void op_burst(const uint16_t *args)
 static void op_kill(const uint16_t *args)
 {
 	start_burst(args);
+	if (args[3] % 2)
+		pit_start();
 	pause_us(args[2] % 1000);
 	_exit(0);
 }
@@ -1033,7 +1057,7 @@ const struct op_type op_types[] = {
 	{ "extint", 3, op_extint }, { "blockirq", 4, op_blockirq }, { "autoeoi", 3, op_autoeoi },
 	{ "setlapic", 3, op_setlapic }, { "state", 2, op_state }, { "migrate", 2, op_migrate }, { "kick", 3, op_kick },
 	{ "create", 1, op_create }, { "slot", 2, op_slot }, { "burst", 2, op_burst },
-	{ "kill", 1, op_kill },
+	{ "kill", 1, op_kill }, { "pit", 4, op_pit }, { "pitmask", 2, op_pit_mask }, { "reinject", 1, op_reinject },
 };
 const int nr_op_types = ARRAY_SIZE(op_types);
 
@@ -1047,7 +1071,7 @@ void ops_begin(int vcpus)
 	machine_create();
 	for (i = 0; i < 2 || i < vcpus - 1; i++)
 		add_vcpu();
-	program_pic();
+	program_pic(0);
 	check_all();
 }
 

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "guest.h"
+
 #define NR_ARGS		4
 
 struct op_type {
@@ -21,6 +23,17 @@ struct op_type {
 	 */
 	void (*run)(const uint16_t *args);
 };
+
+/* What operations are made of. */
+int actor(uint16_t arg);
+uint64_t execute(int i, enum command what, uint64_t a, uint64_t b);
+void write_reg(int i, unsigned int reg, uint64_t value);
+bool is_enabled(int i);
+bool one_is_off(void);
+#define IOAPIC_MASKED	(1u << 16)
+void write_entry(int i, int pin, uint32_t low, uint32_t high);
+void set_routes(void);
+void program_pic(uint8_t others);
 
 extern const struct op_type op_types[];
 extern const int nr_op_types;
