@@ -13,6 +13,7 @@
 #define APIC_TDCR	0x3e0
 #define APIC_TDR_DIV_1	0xb
 #define APIC_SELF_IPI	0x3f0
+#define CR0_CD		(1ul << 30)
 
 struct mailbox mail[MAX_VCPUS];
 
@@ -93,6 +94,13 @@ static void open_window(void)
 	asm volatile("sti; 1: dec %0; jnz 1b; cli" : "+r"(n) :: "memory");
 }
 
+static void set_cd(bool on)
+{
+	uint64_t cr0 = get_cr0() & ~CR0_CD;
+
+	asm volatile("mov %0, %%cr0" :: "r"(cr0 | (on ? CR0_CD : 0)) : "memory");
+}
+
 /* Flag, then send: whoever gets the interrupt clears the flag. */
 static void burst(volatile struct mailbox *m)
 {
@@ -148,6 +156,12 @@ static uint64_t execute(volatile struct mailbox *m)
 		break;
 	case CMD_MMIO:
 		*(volatile uint32_t *)m->a = m->b;
+		break;
+	case CMD_WRMSR:
+		wrmsr(m->a, m->b);
+		return rdmsr(m->a);
+	case CMD_CD:
+		set_cd(m->a);
 		break;
 	}
 	return value;

@@ -34,6 +34,8 @@ enum command {
 	CMD_BURST,	/* a IPIs of vector BURST_VECTOR + sender to APIC IDs below b */
 	CMD_OUT8,	/* b to port a */
 	CMD_MMIO,	/* store b at GPA a */
+	CMD_WRMSR,	/* write b to MSR a, and read it */
+	CMD_CD,		/* CR0.CD = a */
 };
 
 /* The ports by which a guest leaves. */

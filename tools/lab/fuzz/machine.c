@@ -10,6 +10,7 @@
 struct kvm_vm *vm;
 struct cpu cpus[MAX_VCPUS];
 int nr_vcpus;
+bool machine_may_fault;
 
 uint64_t now_us(void)
 {
@@ -140,7 +141,7 @@ static void run_once(struct cpu *c)
 
 	if (!r)
 		handle_exit(c);
-	else if (error != EINTR && error != EAGAIN)
+	else if (error != EINTR && error != EAGAIN && !(error == EFAULT && machine_may_fault))
 		fail("vCPU %ld: KVM_RUN: %s", c - cpus, strerror(error));
 	c->vcpu->run->immediate_exit = 0;
 	if (c->wake) {

@@ -29,6 +29,9 @@ extern struct kvm_vm *vm;
 extern struct cpu cpus[MAX_VCPUS];
 extern int nr_vcpus;
 
+/* KVM_RUN may fail because memory can't be accessed, and is repeated. */
+extern bool machine_may_fault;
+
 /* The guest's mailbox of a vCPU, in this process. */
 volatile struct mailbox *mailbox(int i);
 

@@ -9,6 +9,7 @@
 
 #include "apic.h"
 #include "check.h"
+#include "host.h"
 #include "machine.h"
 #include "model.h"
 #include "ops.h"
@@ -878,6 +879,7 @@ static void op_migrate(const uint16_t *args)
 			return;
 	if (irqfd >= 0)
 		return;
+	dma_stop();
 	pit_save();
 	machine_migrate(restore_rest);
 }
@@ -1058,6 +1060,7 @@ const struct op_type op_types[] = {
 	{ "setlapic", 3, op_setlapic }, { "state", 2, op_state }, { "migrate", 2, op_migrate }, { "kick", 3, op_kick },
 	{ "create", 1, op_create }, { "slot", 2, op_slot }, { "burst", 2, op_burst },
 	{ "kill", 1, op_kill }, { "pit", 4, op_pit }, { "pitmask", 2, op_pit_mask }, { "reinject", 1, op_reinject },
+	{ "page", 2, op_page }, { "mtrr", 2, op_mtrr }, { "dma", 1, op_dma },
 };
 const int nr_op_types = ARRAY_SIZE(op_types);
 
