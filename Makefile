@@ -21,7 +21,7 @@ test:
 ## test-long  what takes too long for every change; STAGES= one or some of (estimated for two idle cores):   4 h
 ##              control-v1 12 min, hybrid 1 min, erratum 3 min, variants (ten runs of v6.1) 11 min,
 ##              variants-6.12 (its kernel 10 min, nine runs 12 min), v6.12 (its series: kernel and selftests 5 min, its tests 5 min),
-##              cost (instructions of the hooks) 8 min, debug (lockdep, failing allocations) 20 min,
+##              cost (instructions of the hooks) 8 min, debug (lockdep, failing allocations) 20 min, kasan (checked memory) its kernel 10 min and 5 min,
 ##              ipiv-long (a million IPIs), apic-long (thousands of inhibits), tdp-mmu-off (zaps of shadow pages) 1 min,
 ##              fuzz-long (2000 programs of make fuzz on each engine, and with APICv and AVIC off) an hour,
 ##              topics (each one without those that it doesn't need) 20 min on busy cores,
@@ -40,7 +40,7 @@ base:
 apply:
 	@scripts/apply
 
-## kernel     build a kernel for the emulated hosts; KERNEL=patched|base|control|topic-NAME|v1|modular|debug|debug-base     7 min, again 15 s
+## kernel     build a kernel for the emulated hosts; KERNEL=patched|base|control|topic-NAME|v1|modular|debug|kasan     7 min, again 15 s
 kernel:
 	@scripts/kernel $(KERNEL)
 
