@@ -151,8 +151,10 @@ static unsigned int nr_ticks(int i, struct count count, bool by_pic, bool by_vmm
 	if (model.pit.reinjects && count.least == count.most)
 		return count.least;
 	write_count(0, by_vmm);
-	pause_us(2 * LAG_US);
-	n = taken(i, by_pic);
+	do {
+		n = taken(i, by_pic);
+		pause_us(10 * LAG_US);
+	} while (n != taken(i, by_pic));
 	if (n > count.most)
 		fail("vCPU %d took %u ticks, but no more than %u were due", i, n, count.most);
 	return n ?: 1;
