@@ -1059,7 +1059,8 @@ const struct op_type op_types[] = {
 	{ "extint", 3, op_extint }, { "blockirq", 4, op_blockirq }, { "autoeoi", 3, op_autoeoi },
 	{ "setlapic", 3, op_setlapic }, { "state", 2, op_state }, { "migrate", 2, op_migrate }, { "kick", 3, op_kick },
 	{ "create", 1, op_create }, { "slot", 2, op_slot }, { "burst", 2, op_burst },
-	{ "kill", 1, op_kill }, { "pit", 4, op_pit }, { "pitmask", 2, op_pit_mask }, { "reinject", 1, op_reinject },
+	{ "kill", 1, op_kill }, { "pit", 4, op_pit }, { "pitpic", 1, op_pit_pic },
+	{ "pitmask", 2, op_pit_mask }, { "reinject", 1, op_reinject },
 	{ "page", 2, op_page }, { "mtrr", 2, op_mtrr }, { "dma", 1, op_dma },
 };
 const int nr_op_types = ARRAY_SIZE(op_types);

@@ -176,11 +176,10 @@ static void tick_by_ioapic(int i, unsigned int n)
 	model_accept(i, model.pit.vector, false);
 }
 
-/* target, mode and how, ticks, vector and pin */
-void op_pit(const uint16_t *args)
+static void tick(const uint16_t *args, bool by_pic)
 {
 	static const uint8_t modes[] = { 2, 3, 2, 0, 4 };
-	bool by_pic = args[1] / 8 % 4 == 1, by_vmm = args[1] / 32 % 4 == 1;
+	bool by_vmm = args[1] / 32 % 4 == 1;
 	int i = by_pic ? 0 : actor(args[0]);
 	uint8_t mode = modes[args[1] % 5];
 	unsigned int n = mode == 2 || mode == 3 ? 1 + args[2] % 4 : 1;
@@ -216,6 +215,17 @@ void op_pit(const uint16_t *args)
 		tick_by_pic(n);
 	else
 		tick_by_ioapic(i, n);
+}
+
+/* target, mode and by whom, ticks, vector and pin */
+void op_pit(const uint16_t *args)
+{
+	tick(args, false);
+}
+
+void op_pit_pic(const uint16_t *args)
+{
+	tick(args, true);
 }
 
 /* actor.  What is owed while the pin is masked is void when it's unmasked. */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 void op_pit(const uint16_t *args);
+void op_pit_pic(const uint16_t *args);
 void op_pit_mask(const uint16_t *args);
 void op_reinject(const uint16_t *args);
 
