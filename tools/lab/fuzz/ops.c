@@ -950,6 +950,9 @@ static void make_ready(int i, enum wait wait)
 	a->keep = false;
 	write_reg(i, APIC_TASKPRI, 0);
 	a->tpr = 0;
+	/* While it's disabled, a tick that is owed is lost. */
+	model_settle(-1);
+	check_all();
 	enable(i);
 	if (!is_x2apic(i))
 		write_reg(i, APIC_ID, (uint32_t)i << 24);
