@@ -347,6 +347,33 @@ static void mtrr_zap_model(struct kunit *test)
 	}
 }
 
+/* UC goes before all others and WT before WB, whichever of the two MTRRs has it. */
+static void mtrr_overlap(struct kunit *test)
+{
+	static const u8 cases[][3] = {
+		{ MTRR_TYPE_UNCACHABLE, MTRR_TYPE_WRBACK, MTRR_TYPE_UNCACHABLE },
+		{ MTRR_TYPE_UNCACHABLE, MTRR_TYPE_WRCOMB, MTRR_TYPE_UNCACHABLE },
+		{ MTRR_TYPE_WRTHROUGH, MTRR_TYPE_WRBACK, MTRR_TYPE_WRTHROUGH },
+		{ MTRR_TYPE_WRCOMB, MTRR_TYPE_WRCOMB, MTRR_TYPE_WRCOMB },
+	};
+	struct kvm_vcpu *vcpu = new_vm(test)->vcpus[0];
+	int i, hole;
+
+	vcpu->arch.mtrr_state.deftype = IA32_MTRR_DEF_TYPE_E | MTRR_TYPE_WRPROT;
+	set_var_mtrr_msr(vcpu, 0x201, MASK(GIB(4)));
+	set_var_mtrr_msr(vcpu, 0x203, MASK(SZ_1G));
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (hole = 0; hole < 2; hole++) {
+			set_var_mtrr_msr(vcpu, 0x200, cases[i][hole]);
+			set_var_mtrr_msr(vcpu, 0x202, GIB(3) | cases[i][!hole]);
+			KUNIT_EXPECT_EQ(test, cases[i][2],
+					kvm_mtrr_get_guest_memory_type(vcpu, GFN(GIB(3))));
+			KUNIT_EXPECT_EQ(test, cases[i][hole],
+					kvm_mtrr_get_guest_memory_type(vcpu, GFN(GIB(2))));
+		}
+	}
+}
+
 /* Memory that has the same type for all stays, in whatever order they come. */
 static void mtrr_zap_same(struct kunit *test)
 {
@@ -405,6 +432,7 @@ static struct kunit_case mtrr_cases[] = {
 	KUNIT_CASE(mtrr_cache_add_take),
 	KUNIT_CASE(mtrr_batch_merge),
 	KUNIT_CASE(mtrr_batch_overflow),
+	KUNIT_CASE(mtrr_overlap),
 	KUNIT_CASE(mtrr_zap_model),
 	KUNIT_CASE(mtrr_zap_same),
 	KUNIT_CASE(mtrr_zap_cd),

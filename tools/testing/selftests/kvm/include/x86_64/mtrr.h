@@ -14,6 +14,7 @@
 #define MTRR_DEF_TYPE		0x2ff
 #define MTRR_DEF_TYPE_E		BIT_ULL(11)
 #define TYPE_UC			0
+#define TYPE_WC			1
 #define TYPE_WT			4
 #define TYPE_WP			5
 #define TYPE_WB			6
@@ -27,6 +28,23 @@ do {									\
 		failed = true;						\
 	}								\
 } while (0)
+
+#define MTRR_DEF_TYPE_FE	BIT_ULL(10)
+
+/*
+ * In a guest: the memory type of a read at @gva, as the CPU's TLB has it.  No
+ * CPU tells, but the emulated one of this series' lab does, by means of a NOP.
+ * Negative if there is nobody to answer.
+ */
+static inline int effective_memory_type(uint64_t gva)
+{
+	const uint64_t query = 0x3f657079746d656dull;
+	uint64_t rax = query;
+
+	/* nopl (%rdi), encoded as 0F 1D /0 */
+	asm volatile(".byte 0x0f, 0x1d, 0x07" : "+a"(rax) : "D"(gva) : "memory");
+	return rax == query ? -1 : (int)rax;
+}
 
 /* Run the guest, until it says by GUEST_SYNC() that it has done @op. */
 static inline void vcpu_run_op(struct kvm_vcpu *vcpu, uint64_t op)
