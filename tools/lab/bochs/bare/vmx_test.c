@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* VMX controls and IPI virtualization: VMLAUNCH without an operating system on model corei7_skylake_x. */
+/* VMX controls, memory types and IPI virtualization: VMLAUNCH without an operating system on model corei7_skylake_x. */
 #include "bare.h"
 
 enum {
 	VMXON = 0x200000, VMCS = 0x201000, IDT = 0x214000, STACK = 0x230000,
+	VMXON_AP = 0x202000, VMCS_AP = 0x203000, STACK_AP = 0x220000,
 	ACCESS = 0x260000, VAPIC = 0x261000, PID = 0x262000, TABLE = 0x263000, TARGET = 0x264000, BITMAP = 0x265000,
+	EPT = 0x270000, EPT_PDPT = 0x271000, EPT_PD = 0x272000, EPT_PT = 0x273000,
+	/* where guests find an address, and leave what they have seen */
+	WHERE = 0x280000, SEEN = 0x280008, HELD = 0x280010, RELEASED = 0x280018,
+	PAGE = 0x400000, LARGE = 0x600000,	/* mapped by EPT_PT, resp. a page of 2 MiB */
 };
 #define LAPIC 0xfee00000u
 enum { NV = 0xf2, OTHER_NV = 0xf3 };
@@ -15,8 +20,9 @@ enum {
 	PID_ADDR = 0x2016, PROC3 = 0x2034, TABLE_ADDR = 0x2042, PIN = 0x4000, PROC = 0x4002, EXIT = 0x400c, ENTRY = 0x4012, PROC2 = 0x401e,
 	EXCEPTIONS = 0x4004, ERROR = 0x4400, REASON = 0x4402, EXIT_INFO = 0x4404, IDT_VECTORING = 0x4408, ACTIVITY = 0x4826, TIMER = 0x482e, QUALIFICATION = 0x6400,
 	GUEST_IDT = 0x6818, GUEST_RSP = 0x681c, GUEST_RIP = 0x681e, GUEST_RFLAGS = 0x6820, HOST_CR0 = 0x6c00,
+	EPTP = 0x201a, GUEST_CR0 = 0x6800,
 };
-enum { EXCEPTION = 0, EXTERNAL = 1, VMCALL = 18, WRMSR = 32, PREEMPTION = 52, APIC_WRITE = 56 };
+enum { EPT_VIOLATION = 48, EXCEPTION = 0, EXTERNAL = 1, VMCALL = 18, WRMSR = 32, PREEMPTION = 52, APIC_WRITE = 56 };
 enum { INVALID_CONTROL = 7, INVALID_HOST = 8 };
 
 static void vmwrite(u64 field, u64 v) { asm volatile("vmwrite %1, %0" :: "r"(field), "r"(v) : "cc", "memory"); }
@@ -36,11 +42,12 @@ static u32 allowed(u16 msr) { return rdmsr(msr) >> 32; }
 
 static void set(u16 field, u16 msr, u32 wanted) { vmwrite(field, wanted | required(msr)); }
 
+static u64 vmcs = VMCS;	/* of whoever sets one up */
+
 static void fresh(void)
 {
-	clear(VMCS);
-	wr32(VMCS, rdmsr(0x480));
-	u64 vmcs = VMCS;
+	clear(vmcs);
+	wr32(vmcs, rdmsr(0x480));
 	asm volatile("vmclear %0; vmptrld %0" :: "m"(vmcs) : "cc", "memory");
 	set(PIN, 0x48d, 1 | 1 << 6 | 1 << 7);			/* external interrupts, preemption timer, posted interrupts */
 	set(PROC, 0x48e, 1 << 17 | 1 << 21 | 1 << 28 | 1u << 31); /* tertiary, TPR shadow, MSR bitmap, secondary */
@@ -78,7 +85,7 @@ static void fresh(void)
 	vmwrite(0x4812, 0xfff);
 	vmwrite(0x6816, (u64)gdt);
 	vmwrite(GUEST_IDT, IDT);
-	vmwrite(0x6800, 0x80000031);
+	vmwrite(GUEST_CR0, 0x80000031);
 	vmwrite(0x6802, (u64)pml4);
 	vmwrite(0x6804, 0x2220);
 	vmwrite(0x681a, 0x400);
@@ -350,20 +357,181 @@ static void test_hlt(void)
 	test("a notification with nothing to deliver does not end HLT");
 }
 
-void run_tests(void)
-{
-	u64 vmxon = VMXON, cr4;
+/* Memory types: PAGE and LARGE have theirs, everything else is WB. */
+enum { UC = 0, WC = 1, WT = 4, WP = 5, WB = 6, UC_MINUS = 7 };
+enum { IPAT = 1 << 6, CD = 1 << 30 };
 
-	mask_pic();
-	make_idt(IDT);
-	for (int v = 0; v < 256; v++)
-		stubs[v * 8 + 2] = 0xc1;	/* VMCALL */
+static void set_type(u32 bits)
+{
+	wr64(EPT_PT, PAGE | 7 | bits);
+	wr64(EPT_PD + 3 * 8, LARGE | 7 | 1 << 7 | bits);
+}
+
+static void with_ept(void)
+{
+	fresh();
+	clear(EPT);
+	clear(EPT_PDPT);
+	clear(EPT_PT);
+	wr64(EPT, EPT_PDPT | 7);
+	wr64(EPT_PDPT, EPT_PD | 7);
+	for (u64 i = 0; i < 512; i++)
+		wr64(EPT_PD + i * 8, i << 21 | 7 | 1 << 7 | WB << 3);
+	wr64(EPT_PD + 2 * 8, EPT_PT | 7);
+	vmwrite(EPTP, EPT | 3 << 3 | WB);
+	set(PROC2, 0x48b, 1 << 1);
+	set(PIN, 0x48d, 1);
+	set(PROC, 0x48e, 1u << 31);
+}
+
+/* PAT0 is for all that is mapped, and for the host, too. */
+static void set_pat(int type)
+{
+	wrmsr(0x277, 0x0007040600070400 | type);
+	asm volatile("mov %%cr3, %%rax; mov %%rax, %%cr3" ::: "rax", "memory");
+}
+
+static void set_cd(bool cd)
+{
+	u64 cr0;
+
+	asm volatile("mov %%cr0, %0" : "=r"(cr0));
+	asm volatile("mov %0, %%cr0" :: "r"(cd ? cr0 | CD : cr0 & ~(u64)CD) : "memory");
+}
+
+#define QUERY "mov $0x3f657079746d656d, %rax\n .byte 0x0f, 0x1d, 0x07\n"
+GUEST(g_type, "mov 0x280000, %rdi\n" QUERY "mov %rax, 0x280008");
+GUEST(g_hold, "mov 0x400000, %eax; movl $1, 0x280010; 1: cmpl $0, 0x280018; je 1b");
+GUEST(g_read, "mov 0x400000, %eax");
+
+static u64 host_type(u64 addr, u64 question)
+{
+	asm volatile(".byte 0x0f, 0x1d, 0x07" : "+a"(question) : "D"(addr) : "memory");
+	return question;
+}
+
+static u64 guest_type(u64 addr)
+{
+	wr64(WHERE, addr);
+	wr64(SEEN, ~0ull);
+	EQ(run(g_type, 0), VMCALL);
+	return rd64(SEEN);
+}
+
+static void test_types(void)
+{
+	static const u8 ept[] = { UC, WC, WT, WB, WP }, pat[] = { UC, UC_MINUS, WC, WT, WB, WP };
+	static const u8 want[5][6] = {
+		{ UC, UC, WC, UC, UC, UC },
+		{ UC, WC, WC, UC, WC, UC },
+		{ UC, UC, WC, WT, WT, WP },
+		{ UC, UC, WC, WT, WB, WP },
+		{ UC, WC, WC, WT, WP, WP },
+	};
+	u64 old = rdmsr(0x2ff);
+
+	EQ(host_type(PAGE, 1), 1);
+	wrmsr(0x2ff, 0x800 | WT);
+	for (int p = 0; p < 6; p++) {
+		set_pat(pat[p]);
+		EQ(host_type(0x1000000, 0x3f657079746d656d), want[2][p]);
+	}
+	set_pat(WB);
+	wrmsr(0x2ff, old);
+	test("the query tells the type by MTRRs and PAT, and is a NOP without its number in RAX");
+
+	for (int e = 0; e < 5; e++)
+		for (int p = 0; p < 6; p++) {
+			with_ept();
+			set_type(ept[e] << 3);
+			set_pat(pat[p]);
+			EQ(guest_type(PAGE), want[e][p]);
+			with_ept();
+			set_type(ept[e] << 3);
+			EQ(guest_type(LARGE + 0x1ff000), want[e][p]);
+		}
+	set_pat(WB);
+	test("EPT's type with PAT, 4 KiB and 2 MiB");
+
+	for (int e = 0; e < 5; e++) {
+		with_ept();
+		set_type(ept[e] << 3 | IPAT);
+		set_pat(UC);
+		EQ(guest_type(PAGE), ept[e]);
+	}
+	set_pat(WB);
+	test("EPT's type alone");
+
+	with_ept();
+	set_type(WB << 3 | IPAT);
+	vmwrite(GUEST_CR0, 0x80000031 | CD);
+	EQ(guest_type(PAGE), WB);
+	with_ept();
+	set_type(WB << 3 | IPAT);
+	set_cd(true);
+	EQ(guest_type(PAGE), UC);
+	set_cd(false);
+	test("CR0.CD of the processor, which VM entry doesn't load, makes UC");
+
+	with_ept();
+	wr64(WHERE, PAGE);
+	EQ(run(g_type, 0), EPT_VIOLATION);
+	test("the query exits like a read");
+}
+
+static void vmx_on(u64 vmxon)
+{
+	u64 cr4;
+
 	if (!(rdmsr(0x3a) & 1))
 		wrmsr(0x3a, 5);
 	asm volatile("mov %%cr4, %0" : "=r"(cr4));
 	asm volatile("mov %0, %%cr4" :: "r"(cr4 | 0x2000));
-	wr32(VMXON, rdmsr(0x480));
+	wr32(vmxon, rdmsr(0x480));
 	asm volatile("vmxon %0" :: "m"(vmxon) : "cc", "memory");
+}
+
+#ifdef WATCH
+/* One processor stays in a guest that has read the page; EPT changes without a flush; the other one reads it, too. */
+void run_ap(void)
+{
+	vmx_on(VMXON_AP);
+	while (!rd64(HELD))
+		pause_loops(1);
+	vmcs = VMCS_AP;
+	with_ept();
+	set_type(WATCH << 3);
+	vmwrite(GUEST_RIP, (u64)g_read);
+	vmwrite(GUEST_RSP, STACK_AP);
+	vmwrite(GUEST_RFLAGS, 2);
+	vmenter(1);
+	wr64(RELEASED, 1);
+	for (;;)
+		pause_loops(1);
+}
+
+static void watch(void)
+{
+	wr32(LAPIC + 0xf0, 0x1ff);
+	wr32(LAPIC + 0x310, 1 << 24);
+	wr32(LAPIC + 0x300, 0x4500);
+	pause_loops(1000);
+	wr32(LAPIC + 0x310, 1 << 24);
+	wr32(LAPIC + 0x300, 0x4600 | (u32)(u64)ap_start >> 12);
+	with_ept();
+	set_type(HELD_AS << 3);
+	EQ(run(g_hold, 0), VMCALL);
+	test("both have read it");
+}
+#endif
+
+void run_tests(void)
+{
+	mask_pic();
+	make_idt(IDT);
+	for (int v = 0; v < 256; v++)
+		stubs[v * 8 + 2] = 0xc1;	/* VMCALL */
+	vmx_on(VMXON);
 	put("TAP version 13\n");
 #ifdef COST
 	for (int i = 0; i < 200; i++) {
@@ -373,6 +541,8 @@ void run_tests(void)
 		run(g_work, IF);
 	}
 	test("work");
+#elif defined(WATCH)
+	watch();
 #else
 	test_controls();
 	test_entry();
@@ -380,6 +550,7 @@ void run_tests(void)
 	test_idt_vectoring();
 	test_x2();
 	test_hlt();
+	test_types();
 #endif
 	done();
 }

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# what: WT with WP is WT
+# file: cpu/memtype.h
+# caught-by: memtype_test
+s/return pat; \/\/ WT, WP/return (mtrr < pat) ? mtrr : pat;/
