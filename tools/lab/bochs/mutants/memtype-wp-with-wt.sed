@@ -2,4 +2,4 @@
 # what: WT with WP is WT
 # file: cpu/memtype.h
 # caught-by: memtype_test
-s/return pat; \/\/ WT, WP/return (mtrr < pat) ? mtrr : pat;/
+/  \/\/ WT$/s/WT, WP, WT/WT, WT, WT/
