@@ -2,4 +2,4 @@
 # what: the type in the TLB is that of the host's MTRRs and PAT
 # file: cpu/paging.cc
 # caught-by: bare vmx_test
-s/^  if (by_ept) {/  if (false) {/
+s/^  if (ept_leaf) {/  if (false) {/
