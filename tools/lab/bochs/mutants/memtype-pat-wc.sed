@@ -2,4 +2,4 @@
 # what: WC of PAT gives way to UC
 # file: cpu/memtype.h
 # caught-by: memtype_test
-/  \/\/ UC$/s/UC, WC, X/UC, UC, X/
+/  \/\/ UC$/s/UC, WC, UC/UC, UC, UC/

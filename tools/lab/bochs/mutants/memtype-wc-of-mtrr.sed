@@ -2,4 +2,4 @@
 # what: WC of an MTRR with WT or WP is WC
 # file: cpu/memtype.h
 # caught-by: memtype_test
-/  \/\/ WC$/s/X, X, UC, UC/X, X, WC, WC/
+/  \/\/ WC$/s/UC, UC, UC, UC/UC, UC, WC, WC/

@@ -78,9 +78,9 @@ int main()
 {
 	printf("TAP version 13\n");
 	report(all_combinations(), "every MTRR type with every PAT type");
-	report(memtype_combine(2, WB) == BX_MEMTYPE_INVALID && memtype_combine(7, WT) == BX_MEMTYPE_INVALID && memtype_combine(WB, 3) == BX_MEMTYPE_INVALID &&
-		memtype_combine(0x200000, WB) == BX_MEMTYPE_INVALID && memtype_combine(BX_MEMTYPE_INVALID, WT) == WT,
-		"what is no type has no combination; without MTRRs it is PAT");
+	report(memtype_combine(2, WB) == UC && memtype_combine(7, WT) == UC && memtype_combine(WB, 3) == UC && memtype_combine(0x200000, WB) == UC &&
+		memtype_combine(BX_MEMTYPE_INVALID, WT) == WT,
+		"what is no type makes UC; without MTRRs it is PAT");
 	report(all_ept_entries(false, false), "EPT: every type with every PAT type");
 	report(all_ept_entries(true, false), "EPT: ignore PAT");
 	report(all_ept_entries(false, true) && all_ept_entries(true, true), "EPT: CR0.CD, ignore PAT or not");
