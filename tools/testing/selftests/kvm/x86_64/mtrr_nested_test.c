@@ -4,7 +4,8 @@
  * DMA: they are those of the MTRRs of L1, and what L2 has mapped is unmapped when
  * these change.  That's done by way of rmaps, with the TDP MMU or without.
  *
- * Not covered: the type that an access really has.
+ * The type that an access of L2 really has is tested where the CPU tells it, see
+ * effective_memory_type().
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -45,6 +46,7 @@ enum guest_op {
 	OP_L2_NOP,
 	OP_L2_TOUCH,
 	OP_L2_TOUCH_HUGE,
+	OP_L2_LOOK,
 	OP_L2_WRMSR,
 	OP_WRMSR,
 	OP_SET_CD,
@@ -57,6 +59,9 @@ static struct guest_cmd {
 	uint32_t msr;
 	uint64_t val;
 } cmd;
+
+/* What L2 has seen. */
+static int types[NR_PAGES];
 
 static struct noncoherent_dma *dma;
 static struct kvm_vcpu *vcpu, *other;
@@ -71,6 +76,14 @@ static void guest_touch(void)
 		WRITE_ONCE(*(uint64_t *)(MEM_GPA + i * 4096ull), i);
 }
 
+static void guest_look(void)
+{
+	int i;
+
+	for (i = 0; i < NR_PAGES; i++)
+		types[i] = effective_memory_type(MEM_GPA + i * 4096ull);
+}
+
 /* Entered anew each time, i.e. keeps nothing in registers. */
 static void l2_guest_code(void)
 {
@@ -79,6 +92,8 @@ static void l2_guest_code(void)
 		guest_touch();
 	else if (cmd.op == OP_L2_TOUCH_HUGE)
 		WRITE_ONCE(*(uint64_t *)HUGE_GPA, 1);
+	else if (cmd.op == OP_L2_LOOK)
+		guest_look();
 	else if (cmd.op == OP_L2_WRMSR)
 		wrmsr(cmd.msr, cmd.val);
 	vmcall();
@@ -121,6 +136,7 @@ static void l1_guest_code(struct vmx_pages *vmx)
 		case OP_L2_NOP:
 		case OP_L2_TOUCH:
 		case OP_L2_TOUCH_HUGE:
+		case OP_L2_LOOK:
 		case OP_L2_WRMSR:
 			run_l2();
 			break;
@@ -219,6 +235,27 @@ static void test_types(void)
 	guest_wrmsr(MTRR_DEF_TYPE, MTRR_DEF_TYPE_E | TYPE_WB);
 	EXPECT(l2_touch_with_type(TYPE_WB) == NR_PAGES,
 	       "not everything is WB with MTRRs enabled");
+}
+
+static void l2_look(void)
+{
+	run_guest(OP_L2_LOOK);
+	sync_global_from_guest(vm, types);
+}
+
+/* KVM ignores the types that L1's EPT has. */
+static void test_effective_types(void)
+{
+	static const int wanted[] = { TYPE_UC, TYPE_WC, TYPE_WT, TYPE_WP, TYPE_WB };
+	int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(wanted); i++) {
+		guest_wrmsr(MTRR_DEF_TYPE, MTRR_DEF_TYPE_E | wanted[i]);
+		l2_look();
+		for (j = 0; j < NR_PAGES; j++)
+			EXPECT(types[j] == wanted[i], "page %d has type %d, expected %d",
+			       j, types[j], wanted[i]);
+	}
 }
 
 static void test_dma(void)
@@ -353,15 +390,23 @@ static bool has_huge_page(void)
 	return huge;
 }
 
+static bool types_can_be_seen(void)
+{
+	l2_look();
+	return types[0] >= 0;
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 	bool needs_huge;
+	bool needs_types;
 } tests[] = {
 	{ "types of what L2 has mapped", test_types },
+	{ "types of what L2 accesses", test_effective_types, .needs_types = true },
 	{ "non-coherent DMA stops and starts", test_dma },
 	{ "the same MTRRs again", test_same },
-	{ "huge page of L2 with two types", test_huge, true },
+	{ "huge page of L2 with two types", test_huge, .needs_huge = true },
 	{ "L2 has another CR0.CD", test_transitions },
 	{ "L2 writes an MTRR of L1", test_l2_writes },
 	{ "L2 runs while another vCPU changes MTRRs", test_runs },
@@ -371,6 +416,12 @@ static void run_test(int i)
 {
 	if (tests[i].needs_huge && !has_huge_page()) {
 		ksft_test_result_skip("%s: needs transparent huge pages\n",
+				      tests[i].name);
+		return;
+	}
+
+	if (tests[i].needs_types && !types_can_be_seen()) {
+		ksft_test_result_skip("%s: this CPU doesn't tell memory types\n",
 				      tests[i].name);
 		return;
 	}
