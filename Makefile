@@ -14,14 +14,14 @@ $(foreach v,ENGINE ENGINES CPUS LINUX B SOURCES KUT BUILD APPEND PREV TOPIC TOPI
 run:
 	@scripts/run
 
-## test       everything that CI checks; the last line is 'N passed, N failed, N skipped'                50 min
+## test       everything that CI checks; the last line is 'N passed, N failed, N skipped'                60 min
 test:
 	@scripts/test $(STAGES)
 
 ## test-long  what takes too long for every change; STAGES= one or some of (estimated for two idle cores):   4 h
 ##              control-v1 12 min, hybrid 1 min, erratum 3 min, variants (ten runs of v6.1) 11 min,
 ##              variants-6.12 (its kernel 10 min, nine runs 12 min), v6.12 (its series: kernel and selftests 5 min, its tests 5 min),
-##              cost (instructions of the hooks) 8 min, debug (lockdep, failing allocations) 20 min, kasan (checked memory) its kernel 10 min and 5 min,
+##              cost (instructions of the hooks) 8 min, debug (lockdep, failing allocations) 20 min,
 ##              ipiv-long (a million IPIs), apic-long (thousands of inhibits), tdp-mmu-off (zaps of shadow pages) 1 min,
 ##              fuzz-long (2000 programs of make fuzz on each engine, and with APICv and AVIC off) an hour,
 ##              topics (each one without those that it doesn't need) 20 min on busy cores,
