@@ -5,10 +5,10 @@
 # selftest_cc ARG... of the compiler, the library's objects among them: selftest_objects says which those are.
 selftest_cc()
 {
-	local tests=$work/tree/tools/testing/selftests
+	local tests=$work/linux/tools/testing/selftests   # the tree that builds use may have the base now
 	gcc -O2 -std=gnu99 -Wall -static -pthread -no-pie -fno-PIE -fno-stack-protector -fno-strict-aliasing -mno-red-zone -U_FORTIFY_SOURCE \
-		-I"$tests/kvm/include" -I"$tests/kvm/include/x86_64" -I"$tests" -I"$work/tree/tools/include" \
-		-I"$work/tree/tools/arch/x86/include" -isystem "$work/out/usr/include" "$@"
+		-I"$tests/kvm/include" -I"$tests/kvm/include/x86_64" -I"$tests" -I"$work/linux/tools/include" \
+		-I"$work/linux/tools/arch/x86/include" -isystem "$work/out/usr/include" "$@"
 }
 
 # selftest_objects: fills the array objects of the caller.
