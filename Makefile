@@ -15,6 +15,7 @@ run:
 	@scripts/run
 
 ## test       everything that CI checks; the last line is 'N passed, N failed, N skipped'                60 min
+##              STAGES=check tooling models kernel bisect kunit lab units mutants bare-mutants ipi guest host control fuzz kasan v7.3
 test:
 	@scripts/test $(STAGES)
 
