@@ -155,8 +155,8 @@ void check_caused(const char *reason)
 		snprintf(caused + strlen(caused), sizeof(caused) - strlen(caused), " %s", reason);
 }
 
-/* The reasons, or NULL if KVM doesn't tell. */
-static char *read_reasons(void)
+/* The line of KVM's file that begins with @start, or an empty one; NULL if there's no file. */
+static char *read_line(const char *start)
 {
 	static char line[256];
 	char path[128];
@@ -166,27 +166,29 @@ static char *read_reasons(void)
 	f = fopen(path, "r");
 	if (!f)
 		return NULL;
-	if (!fgets(line, sizeof(line), f))
-		line[0] = '\0';
+	do {
+		if (!fgets(line, sizeof(line), f))
+			line[0] = '\0';
+	} while (line[0] && strncmp(line, start, strlen(start)));
 	fclose(f);
 	line[strcspn(line, "\n")] = '\0';
 	return line;
 }
 
+/* The reasons, or NULL if KVM doesn't tell. */
+static char *read_reasons(void)
+{
+	return read_line("apicv: ");
+}
+
 /* The ticks that the file says are owed, -1 if it says nothing. */
 static int read_owed(void)
 {
-	char path[128], line[256];
+	char *line = read_line("PIT: ");
 	int owed = -1;
-	FILE *f;
 
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/apicv", getpid(), vm->fd);
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "PIT: %d", &owed) == 1)
-			break;
-	if (f)
-		fclose(f);
+	if (line)
+		sscanf(line, "PIT: %d", &owed);
 	return owed;
 }
 

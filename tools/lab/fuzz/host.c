@@ -13,6 +13,7 @@
 #include "host.h"
 #include "machine.h"
 #include "model.h"
+#include "mtrr.h"
 #include "noncoherent_dma.h"
 #include "ops.h"
 
@@ -90,11 +91,6 @@ void op_page(const uint16_t *args)
 	}
 }
 
-#define MTRR_BASE(n)	(0x200 + 2 * (n))
-#define MTRR_MASK(n)	(0x201 + 2 * (n))
-#define MTRR_DEFAULT	0x2ff
-#define MTRR_ENABLE	BIT(11)
-
 static void set_msr(int i, uint32_t msr, uint64_t value)
 {
 	uint64_t got = execute(i, CMD_WRMSR, msr, value);
@@ -116,10 +112,10 @@ void op_mtrr(const uint16_t *args)
 		set_msr(i, MTRR_BASE(n), (uint64_t)(args[3] / 8) << 21 | type);
 		break;
 	case 1:
-		set_msr(i, MTRR_MASK(n), 0xfffe00000ull | (args[3] % 2 ? MTRR_ENABLE : 0));
+		set_msr(i, MTRR_MASK(n), 0xfffe00000ull | (args[3] % 2 ? MTRR_MASK_VALID : 0));
 		break;
 	case 2:
-		set_msr(i, MTRR_DEFAULT, type | (args[3] / 8 % 4 ? MTRR_ENABLE : 0));
+		set_msr(i, MTRR_DEF_TYPE, type | (args[3] / 8 % 4 ? MTRR_DEF_TYPE_E : 0));
 		break;
 	default:
 		execute(i, CMD_CD, args[3] % 2, 0);
