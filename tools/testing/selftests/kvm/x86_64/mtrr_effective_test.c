@@ -508,17 +508,6 @@ static void changer_code(void)
 	GUEST_DONE();
 }
 
-static void *run_to_done(void *arg)
-{
-	struct kvm_vcpu *vcpu = arg;
-	struct ucall uc;
-
-	vcpu_run(vcpu);
-	TEST_ASSERT(get_ucall(vcpu, &uc) == UCALL_DONE,
-		    "Unexpected exit, reason %u", vcpu->run->exit_reason);
-	return NULL;
-}
-
 /*
  * No page is WC for one vCPU while it's WB for another.  That's up to the emulated
  * host to see, which stops if it is; there have to be as many CPUs as vCPUs.
@@ -545,8 +534,8 @@ static void test_busy(void)
 	noncoherent_dma_stop(dma);
 	noncoherent_dma_start(dma, v);
 	for (i = 0; i < NR_USERS; i++)
-		pthread_create(&threads[i], NULL, run_to_done, user[i]);
-	pthread_create(&threads[i], NULL, run_to_done, changer);
+		pthread_create(&threads[i], NULL, vcpu_run_to_done, user[i]);
+	pthread_create(&threads[i], NULL, vcpu_run_to_done, changer);
 	for (i = 0; i <= NR_USERS; i++)
 		pthread_join(threads[i], NULL);
 	noncoherent_dma_stop(dma);

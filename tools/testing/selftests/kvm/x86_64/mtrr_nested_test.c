@@ -343,11 +343,7 @@ static void test_l2_writes(void)
 
 static void *run_other(void *done)
 {
-	struct ucall uc;
-
-	vcpu_run(other);
-	TEST_ASSERT(get_ucall(other, &uc) == UCALL_DONE,
-		    "Unexpected exit, reason %u", other->run->exit_reason);
+	vcpu_run_to_done(other);
 	WRITE_ONCE(*(bool *)done, true);
 	return NULL;
 }

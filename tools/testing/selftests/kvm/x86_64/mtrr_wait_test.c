@@ -205,17 +205,6 @@ static void guest_code(uint64_t me, uint64_t mask)
 	GUEST_DONE();
 }
 
-static void *run(void *arg)
-{
-	struct kvm_vcpu *vcpu = arg;
-	struct ucall uc;
-
-	vcpu_run(vcpu);
-	TEST_ASSERT(get_ucall(vcpu, &uc) == UCALL_DONE,
-		    "Unexpected exit, reason %u", vcpu->run->exit_reason);
-	return NULL;
-}
-
 static void create_vm(void)
 {
 	const uint64_t size = NR_PAGES * 4096ull;
@@ -261,7 +250,7 @@ static void start_vcpus(pthread_t *threads)
 	int i;
 
 	for (i = NR_VCPUS - 1; i >= 0; i--)
-		pthread_create(&threads[i], NULL, run, vcpus[i]);
+		pthread_create(&threads[i], NULL, vcpu_run_to_done, vcpus[i]);
 	while (shared->changes[1] < NR_CHANGES && !shared->stop)
 		usleep(1000);
 }
@@ -324,7 +313,7 @@ static void *run_waiter(void *in_time)
 
 	*(bool *)in_time = !shared->ended;
 	if (r)
-		run(vcpus[1]);
+		vcpu_run_to_done(vcpus[1]);
 	return NULL;
 }
 
@@ -339,7 +328,7 @@ static bool interrupt_waiter(struct noncoherent_dma *dma)
 	noncoherent_dma_start(dma, vm);
 	shared->once = 1;
 	prepare_vcpus();
-	pthread_create(&zapper, NULL, run, vcpus[VICTIM]);
+	pthread_create(&zapper, NULL, vcpu_run_to_done, vcpus[VICTIM]);
 	while (!shared->ready[VICTIM])
 		usleep(1000);
 	pthread_create(&waiter, NULL, run_waiter, &in_time);

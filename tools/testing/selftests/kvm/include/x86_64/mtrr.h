@@ -13,6 +13,7 @@
 #define MTRR_MASK_VALID		BIT_ULL(11)
 #define MTRR_DEF_TYPE		0x2ff
 #define MTRR_DEF_TYPE_E		BIT_ULL(11)
+#define MTRR_DEF_TYPE_FE	BIT_ULL(10)
 #define TYPE_UC			0
 #define TYPE_WC			1
 #define TYPE_WT			4
@@ -28,8 +29,6 @@ do {									\
 		failed = true;						\
 	}								\
 } while (0)
-
-#define MTRR_DEF_TYPE_FE	BIT_ULL(10)
 
 /*
  * In a guest: the memory type of a read at @gva, as the CPU's TLB has it.  No
@@ -62,6 +61,18 @@ static inline void vcpu_run_op(struct kvm_vcpu *vcpu, uint64_t op)
 	default:
 		TEST_FAIL("Unexpected exit, reason %u", vcpu->run->exit_reason);
 	}
+}
+
+/* A thread: run the guest of vCPU @arg until it's done. */
+static inline void *vcpu_run_to_done(void *arg)
+{
+	struct kvm_vcpu *vcpu = arg;
+	struct ucall uc;
+
+	vcpu_run(vcpu);
+	TEST_ASSERT(get_ucall(vcpu, &uc) == UCALL_DONE,
+		    "Unexpected exit, reason %u", vcpu->run->exit_reason);
+	return NULL;
 }
 
 #endif /* SELFTEST_KVM_MTRR_H */
