@@ -15,13 +15,13 @@ run:
 	@scripts/run
 
 ## test       everything that CI checks; the last line is 'N passed, N failed, N skipped'                60 min
-##              STAGES=check tooling models kernel bisect kunit lab units mutants bare-mutants ipi guest host control fuzz kasan v7.3
+##              STAGES=check tooling models kernel bisect kunit lab units mutants bare-mutants ipi guest host control fuzz kasan v6.12 v7.3
 test:
 	@scripts/test $(STAGES)
 
 ## test-long  what takes too long for every change; STAGES= one or some of (estimated for two idle cores):   4 h
 ##              control-v1 12 min, hybrid 1 min, erratum 3 min, variants (ten runs of v6.1) 11 min,
-##              variants-6.12 (its kernel 10 min, nine runs 12 min), v6.12 (its series: kernel and selftests 5 min, its tests 5 min),
+##              variants-6.12 (its kernel 10 min, nine runs 12 min),
 ##              cost (instructions of the hooks) 8 min, debug (lockdep, failing allocations) 20 min,
 ##              ipiv-long (a million IPIs), apic-long (thousands of inhibits), tdp-mmu-off (zaps of shadow pages) 1 min,
 ##              fuzz-long (2000 programs of make fuzz on each engine, and with APICv and AVIC off) an hour,
@@ -32,6 +32,11 @@ test:
 ##              memtypes (types that change while other CPUs use the memory: base, series and version 1 on four CPUs) 2 min
 test-long:
 	@scripts/test --long $(STAGES)
+
+## test-all   a complete run of each base, or of B=, which is recorded: make test does less of what hasn't changed since    an hour for a base
+##              without B= all stages of test and test-long, too
+test-all:
+	@scripts/test --all $(B)
 
 ## base       fetch the base kernel, import it into git; SOURCES=folder: of archives to look into first     1 min
 base:
@@ -126,4 +131,4 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile
 
-.PHONY: run test test-long base apply kernel selftests kunit lab shell check bisect control bench bench-long fuzz deb report submit-results export bases send why clean help
+.PHONY: run test test-long test-all base apply kernel selftests kunit lab shell check bisect control bench bench-long fuzz deb report submit-results export bases send why clean help

@@ -44,6 +44,27 @@ own_tests() { mails "$1" | xargs -r sed -nE 's#^\+TEST_GEN_PROGS_x86(_64)? \+= (
 # series_key TOPIC...: one key for their names, their mails and the order of all.
 series_key() { { echo "$@"; mails "$@"; mails "$@" | xargs -r cat; } | sed "s|^$patches/||" | sha256sum | cut -c1-16; }
 
+complete=${RESULTS:-$top/results}/$B/complete   # the record that scripts/complete writes
+
+complete_date() { sed -n 's/^date //p' "$complete"; }
+
+# prefix_keys [TOPIC...]: a line a mail, "KEY TOPIC/MAIL": the key is one for all that scripts/bisect builds there, and for how it does so. The base
+# is in it as the blobs that the mails begin from.
+prefix_keys()
+{
+	local t m key
+	# shellcheck disable=SC2046 # a list of words, as below
+	[ $# -gt 0 ] || set -- $(topics)
+	for t; do
+		# shellcheck disable=SC2046
+		key=$(cat "$top/scripts/bisect" $(mails $(without "$t" $(needed "$t"))) | sha256sum)
+		while read -r m; do
+			key=$({ echo "$key"; cat "$m"; } | sha256sum | cut -c1-16)
+			echo "$key ${m#"$patches/"}"
+		done < <(mails "$t")
+	done
+}
+
 # scratch_state: one key for what the branches of the scratch tree are at.
 scratch_state()
 {
