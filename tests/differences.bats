@@ -52,4 +52,7 @@ setup()
 	run "$top/scripts/bases" --check
 	[ "$status" -ne 0 ]
 	[[ $output == *"differences, line 1"*"Next:"* ]]
+	printf 'hunk 0123456789ab f.c why\nhunk 0123456789ab f.c again\n' > "$SERIES/differences"
+	run "$top/scripts/bases"
+	[[ $output == *"differences, line 2"*"twice"* ]]
 }
