@@ -68,6 +68,17 @@ vm()
 	[ "$(cat "$TRACEFS/events/kvm/kvm_apicv_inhibit_changed/enable")" = 0 ]
 }
 
+@test "an upstream kernel: its trace event has the numbers" {
+	mkdir -p "$DEBUGFS/kvm/1-7" "$TRACEFS/events/kvm/kvm_apicv_inhibit_changed"
+	cd "$TRACEFS/events/kvm/kvm_apicv_inhibit_changed"
+	: > enable
+	echo 'print fmt: "%s", __print_flags(REC->inhibits, "|", { ((((1UL))) << (0)), "DISABLED" }, { ((((1UL))) << (1)), "HYPERV" }, { ((((1UL))) << (2)), "PHYSICAL_ID_ALIASED" })' > format
+	vm 1-7 <<< $'apicv: off HYPERV PHYSICAL_ID_ALIASED\nIRQWIN: 2 vCPUs wait for an interrupt window'
+	run -0 "$why"
+	[[ $output == *'HYPERV (1): '*'PHYSICAL_ID_ALIASED (2): Several APICs'* ]]
+	[[ $output == *'waits for IRQWIN: 2 vCPUs'* ]]
+}
+
 @test "no tracepoint, no VM, no module, no debugfs: each is said" {
 	run -0 "$why"
 	[ "${lines[1]}" = 'no VM' ]
