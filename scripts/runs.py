@@ -20,7 +20,7 @@ THEMES = {
     "APIC access": r"^(apic_(access|base)|private_memslot|xapic_read_only)",
     "APIC IDs": r"^apic_alias",
     "IPIv": r"^ipiv",
-    "AVIC": r"^(apicv_(inhibit|uninhibit)|x?apic_logical|extint|pit_avic)",
+    "AVIC": r"^(apicv_(inhibit|reasons|uninhibit)|x?apic_logical|extint|pit_avic)",
     "MTRR": r"^(kvm_)?mtrr(?!_var_range)",
     "all KVM selftests of the base": None,
 }

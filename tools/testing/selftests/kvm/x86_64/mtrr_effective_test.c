@@ -18,9 +18,6 @@
 #include "processor.h"
 #include "test_util.h"
 
-#define MSR_PAT			0x277
-#define CR0_CD			BIT_ULL(30)
-
 /* What fixed MTRRs are about: memory of the VM, mapped once more. */
 #define LOW_SIZE		BIT_ULL(20)
 #define LOW_GVA			BIT_ULL(36)
@@ -127,9 +124,9 @@ static void guest_program(void)
 		wrmsr(MTRR_MASK(i), state.mask[i]);
 	}
 	wrmsr(MTRR_DEF_TYPE, state.def_type);
-	wrmsr(MSR_PAT, state.pat);
+	wrmsr(MSR_IA32_CR_PAT, state.pat);
 	guest_flush_tlb();
-	guest_set_cr0(state.cd ? get_cr0() | CR0_CD : get_cr0() & ~CR0_CD);
+	guest_set_cr0(state.cd ? get_cr0() | X86_CR0_CD : get_cr0() & ~X86_CR0_CD);
 }
 
 static void guest_look(void)

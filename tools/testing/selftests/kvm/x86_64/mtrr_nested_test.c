@@ -20,8 +20,6 @@
 #include "test_util.h"
 #include "vmx.h"
 
-#define CR0_CD			BIT_ULL(30)
-
 /* GVA == GPA == GPA of L2 */
 #define MEM_SLOT		10
 #define MEM_GPA			BIT_ULL(30)
@@ -107,7 +105,7 @@ static void run_l2(void)
 
 	vmwrite(GUEST_RIP, (uint64_t)l2_guest_code);
 	vmwrite(GUEST_RSP, (uint64_t)&stack[ARRAY_SIZE(stack) - 1]);
-	vmwrite(GUEST_CR0, cmd.l2_cd ? cr0 | CR0_CD : cr0 & ~CR0_CD);
+	vmwrite(GUEST_CR0, cmd.l2_cd ? cr0 | X86_CR0_CD : cr0 & ~X86_CR0_CD);
 	GUEST_ASSERT(launched ? !vmresume() : !vmlaunch());
 	launched = true;
 	GUEST_ASSERT(vmreadz(VM_EXIT_REASON) == EXIT_REASON_VMCALL);
@@ -144,10 +142,10 @@ static void l1_guest_code(struct vmx_pages *vmx)
 			wrmsr(cmd.msr, cmd.val);
 			break;
 		case OP_SET_CD:
-			guest_set_cr0(get_cr0() | CR0_CD);
+			guest_set_cr0(get_cr0() | X86_CR0_CD);
 			break;
 		case OP_CLEAR_CD:
-			guest_set_cr0(get_cr0() & ~CR0_CD);
+			guest_set_cr0(get_cr0() & ~X86_CR0_CD);
 			break;
 		}
 		GUEST_SYNC(cmd.op);

@@ -47,7 +47,6 @@
 #define TRACING			"/sys/kernel/tracing/"
 #define TRACE_EVENT		TRACING "events/kvmmmu/kvm_mmu_set_spte/enable"
 
-#define CR0_CD			BIT_ULL(30)
 
 #define NR_VCPUS		4
 #define NR_ROUNDS		6
@@ -127,10 +126,10 @@ static void guest_code(void)
 			guest_touch();
 			break;
 		case OP_SET_CD:
-			guest_set_cr0(get_cr0() | CR0_CD);
+			guest_set_cr0(get_cr0() | X86_CR0_CD);
 			break;
 		case OP_CLEAR_CD:
-			guest_set_cr0(get_cr0() & ~CR0_CD);
+			guest_set_cr0(get_cr0() & ~X86_CR0_CD);
 			break;
 		case OP_WRMSR:
 			wrmsr(c.msr, c.val);
@@ -504,7 +503,7 @@ static void set_cd_by_userspace(struct kvm_vcpu *v, bool cd)
 	struct kvm_sregs sregs;
 
 	vcpu_sregs_get(v, &sregs);
-	sregs.cr0 = cd ? sregs.cr0 | CR0_CD : sregs.cr0 & ~CR0_CD;
+	sregs.cr0 = cd ? sregs.cr0 | X86_CR0_CD : sregs.cr0 & ~X86_CR0_CD;
 	vcpu_sregs_set(v, &sregs);
 }
 
@@ -622,14 +621,14 @@ static uint8_t type_of_round(int round)
 static void guest_program(int round, uint64_t mask)
 {
 	guest_touch();
-	guest_set_cr0(get_cr0() | CR0_CD);
+	guest_set_cr0(get_cr0() | X86_CR0_CD);
 	guest_touch();
 	wrmsr(MTRR_DEF_TYPE, TYPE_WB);
 	wrmsr(MTRR_BASE(0), MEM_GPA | type_of_round(round));
 	wrmsr(MTRR_MASK(0), mask);
 	wrmsr(MTRR_DEF_TYPE, MTRR_DEF_TYPE_E | TYPE_WB);
 	guest_touch();
-	guest_set_cr0(get_cr0() & ~CR0_CD);
+	guest_set_cr0(get_cr0() & ~X86_CR0_CD);
 	guest_touch();
 }
 

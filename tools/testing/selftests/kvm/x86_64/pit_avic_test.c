@@ -23,6 +23,7 @@
 #define PIT_HZ		1193181
 #define PIN		0
 #define VECTOR		0x52
+#define OTHER_VECTOR	0x63
 #define APIC_LVT0	0x350
 #define APIC_LVT_MASKED	BIT(16)
 
@@ -31,7 +32,7 @@ enum { ONE_SHOT = 0x30, RATE = 0x34, SQUARE = 0x36, STOPPED = 0x3a };
 
 enum command {
 	BY_IOAPIC, BY_PIC, MASK, UNMASK, START, SPIN, SPIN_UNTIL, STOP, TAKE, TAKE_ALL, HALT, STAMP,
-	EPISODE, UNMASK_AT_TICK
+	EPISODE, UNMASK_AT_TICK, DISABLE, ENABLE, MOVE
 };
 
 /* How the guest waits for an episode's end. */
@@ -204,11 +205,25 @@ static void unmask_at_tick(void)
 		take_until(0);
 }
 
-static void guest_code(void)
+static void enable(void)
 {
 	xapic_enable();
 	if (g.x2apic)
 		x2apic_enable();
+}
+
+static void disable(bool by_software)
+{
+	if (by_software)
+		apic_write(APIC_SPIV, 0xff);
+	else
+		wrmsr(MSR_IA32_APICBASE, rdmsr(MSR_IA32_APICBASE) &
+		      ~(MSR_IA32_APICBASE_ENABLE | MSR_IA32_APICBASE_EXTD));
+}
+
+static void guest_code(void)
+{
+	enable();
 
 	for (;;) {
 		GUEST_SYNC(g.command);
@@ -253,6 +268,15 @@ static void guest_code(void)
 			break;
 		case UNMASK_AT_TICK:
 			unmask_at_tick();
+			break;
+		case DISABLE:
+			disable(g.arg);
+			break;
+		case ENABLE:
+			enable();
+			break;
+		case MOVE:
+			program_pin(OTHER_VECTOR);
 			break;
 		}
 	}
@@ -536,6 +560,38 @@ static void test_unmask_at_tick(struct test *t)
 	expect(t, "unmasked when a tick is due, the next one", nr, due);
 }
 
+/* Whether ticks still come, other than what is pending. */
+static void expect_goes_on(struct test *t, const char *what)
+{
+	run(t, TAKE, 3);
+	t->s->ticks = 0;
+	run(t, TAKE, 10);
+	expect(t, what, t->s->ticks > 0, 1);
+	run(t, STOP, 0);
+	expect_active(t);
+}
+
+/* Nobody acknowledges a tick that comes while the APIC is disabled. */
+static void test_disabled(struct test *t, bool by_software)
+{
+	set_rate(t, RATE, 200);
+	run(t, BY_IOAPIC, 0);
+	run(t, START, 0);
+	run(t, DISABLE, by_software);
+	run(t, SPIN, 3);
+	run(t, ENABLE, 0);
+	expect_goes_on(t, by_software ? "goes on after the APIC was disabled by software" :
+					"goes on after the APIC was disabled");
+}
+
+/* The EOI of a tick that is pending is that of a vector which the pin has no more. */
+static void test_other_vector(struct test *t)
+{
+	starve(t);
+	run(t, MOVE, 0);
+	expect_goes_on(t, "goes on with another vector");
+}
+
 static void create(struct test *t, bool x2apic)
 {
 	struct kvm_pit_config pit = {};
@@ -554,6 +610,7 @@ static void create(struct test *t, bool x2apic)
 	vm_init_descriptor_tables(t->vm);
 	vcpu_init_descriptor_tables(t->vcpu);
 	vm_install_exception_handler(t->vm, VECTOR, handler);
+	vm_install_exception_handler(t->vm, OTHER_VECTOR, handler);
 	vm_install_exception_handler(t->vm, PIC_BASE, handler);
 	t->s = addr_gva2hva(t->vm, (vm_vaddr_t)&shared);
 	t->tsc_hz = __vcpu_ioctl(t->vcpu, KVM_GET_TSC_KHZ, NULL) * 1000ull;
@@ -602,6 +659,9 @@ int main(void)
 	test_migrate(&t);
 	test_reinject_control(&t);
 	test_inhibited(&t);
+	test_disabled(&t, false);
+	test_disabled(&t, true);
+	test_other_vector(&t);
 	test_switches(&t);
 
 	/* The last ones, as they make KVM inhibit AVIC until it's of use. */
