@@ -95,7 +95,7 @@ bench-long:
 fuzz:
 	@tools/lab/fuzz/run
 
-## deb        Debian packages of the patched kernel for a host; CONFIG=file: not the running kernel's configuration    2 CPU hours
+## deb        Debian packages of the patched kernel for a host; CONFIG=file: not the running kernel's configuration    47 CPU min and more
 deb:
 	@scripts/deb
 
