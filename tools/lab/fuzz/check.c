@@ -6,6 +6,7 @@
 #include "check.h"
 #include "machine.h"
 #include "model.h"
+#include "ops.h"
 
 #define APIC_LDR	0xd0
 #define APIC_DFR	0xe0
@@ -113,6 +114,16 @@ static void await_tick(void)
 	p->has_ticked = false;
 }
 
+/* The VMM is told after the EOI. */
+static void check_resampled(void)
+{
+	unsigned int got;
+
+	if (!await(ops_resampled(&got)))
+		fail("the VMM is told of %u EOIs of pin %d, not %u", got, RESAMPLE_PIN,
+		     model.pins[RESAMPLE_PIN].nr_acks);
+}
+
 void check_all(void)
 {
 	int i;
@@ -124,6 +135,7 @@ void check_all(void)
 			check_lapic(i);
 	}
 	await_tick();
+	check_resampled();
 	check_inhibits();
 }
 

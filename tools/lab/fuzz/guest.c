@@ -7,6 +7,8 @@
 #include "guest.h"
 #include "kvm_util.h"
 #include "processor.h"
+#include "svm_util.h"
+#include "vmx.h"
 
 #define APIC_LVTT	0x320
 #define APIC_TMICT	0x380
@@ -79,6 +81,16 @@ static uint64_t load(volatile struct mailbox *m, uint64_t offset, uint64_t bytes
 	}
 }
 
+/* KVM may have said that none is needed: it looks at the flag on the next exit. */
+static void eoi(volatile struct mailbox *m)
+{
+	bool was_set;
+
+	asm volatile("btrl $0, %0" : "+m"(mail[m->index].pv_eoi), "=@ccc"(was_set) :: "memory");
+	if (!was_set)
+		write_reg(m, APIC_EOI, 0);
+}
+
 static void start_timer(volatile struct mailbox *m)
 {
 	write_reg(m, APIC_LVTT, m->a);
@@ -112,6 +124,70 @@ static void burst(volatile struct mailbox *m)
 		write_icr(m, target << 32 | (BURST_VECTOR + index));
 		open_window();
 	}
+}
+
+/*
+ * L2 has the memory, descriptors and local APIC of L1, and IF=1 for a moment.
+ */
+static uint8_t l2_stack[4096] __attribute__((aligned(16)));
+
+static void l2_code(void)
+{
+	open_window();
+	asm volatile("vmcall");
+	__builtin_unreachable();
+}
+
+static void l2_svm_code(void)
+{
+	open_window();
+	asm volatile("vmmcall");
+	__builtin_unreachable();
+}
+
+/* Returns the exit that isn't an interrupt. */
+static uint64_t run_l2_on_svm(struct svm_test_data *svm, bool intercept)
+{
+	struct vmcb_control_area *control = &svm->vmcb->control;
+
+	generic_svm_setup(svm, l2_svm_code, l2_stack + sizeof(l2_stack) - 8);
+	if (intercept)
+		control->intercept |= 1ull << INTERCEPT_INTR;
+	do {
+		run_guest(svm->vmcb, svm->vmcb_gpa);
+		asm volatile("stgi" ::: "memory");
+		if (control->exit_code == SVM_EXIT_INTR)
+			open_window();
+	} while (control->exit_code == SVM_EXIT_INTR);
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
+	return control->exit_code == SVM_EXIT_VMMCALL ? 0 : control->exit_code;
+}
+
+static uint64_t run_l2_on_vmx(struct vmx_pages *vmx, bool intercept)
+{
+	uint64_t reason, failed;
+
+	if (!prepare_for_vmx_operation(vmx) || !load_vmcs(vmx))
+		return -1;
+	prepare_vmcs(vmx, l2_code, l2_stack + sizeof(l2_stack) - 8);
+	vmwrite(CPU_BASED_VM_EXEC_CONTROL, vmreadz(CPU_BASED_VM_EXEC_CONTROL) | CPU_BASED_USE_MSR_BITMAPS);
+	if (intercept)
+		vmwrite(PIN_BASED_VM_EXEC_CONTROL, vmreadz(PIN_BASED_VM_EXEC_CONTROL) | PIN_BASED_EXT_INTR_MASK);
+	failed = vmlaunch();
+	while (!failed && (reason = vmreadz(VM_EXIT_REASON)) == EXIT_REASON_EXTERNAL_INTERRUPT) {
+		open_window();
+		failed = vmresume();
+	}
+	asm volatile("vmxoff" ::: "memory");
+	set_cr4(get_cr4() & ~X86_CR4_VMXE);
+	return failed ? -2 : reason == EXIT_REASON_VMCALL ? 0 : reason;
+}
+
+static uint64_t run_l2(uint64_t where, uint64_t how)
+{
+	if (how & L2_VMX)
+		return run_l2_on_vmx((void *)where, how & L2_INTERCEPT);
+	return run_l2_on_svm((void *)where, how & L2_INTERCEPT);
 }
 
 static uint64_t execute(volatile struct mailbox *m)
@@ -163,6 +239,8 @@ static uint64_t execute(volatile struct mailbox *m)
 	case CMD_CD:
 		set_cd(m->a);
 		break;
+	case CMD_L2:
+		return run_l2(m->a, m->b);
 	}
 	return value;
 }
@@ -206,13 +284,13 @@ static void irq_handler(struct ex_regs *regs)
 	if (vector >= BURST_VECTOR && vector < BURST_VECTOR + MAX_VCPUS) {
 		__atomic_store_n(&mail[m->index].burst[vector - BURST_VECTOR], 0,
 				 __ATOMIC_SEQ_CST);
-		write_reg(m, APIC_EOI, 0);
+		eoi(m);
 		return;
 	}
 	if (m->level[vector])
 		out32(PORT_LOWER, m->level[vector] - 1);
 	if (!m->keep)
-		write_reg(m, APIC_EOI, 0);
+		eoi(m);
 	if (m->nr_log < MAX_LOG)
 		m->log[m->nr_log] = vector;
 	__atomic_store_n(&mail[m->index].nr_log, m->nr_log + 1, __ATOMIC_SEQ_CST);

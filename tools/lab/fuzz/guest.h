@@ -36,7 +36,12 @@ enum command {
 	CMD_MMIO,	/* store b at GPA a */
 	CMD_WRMSR,	/* write b to MSR a, and read it */
 	CMD_CD,		/* CR0.CD = a */
+	CMD_L2,		/* a moment of L2 with IF=1; a: where L1 has what it needs, b: see L2_... */
 };
+
+/* L1 intercepts interrupts, and takes them itself; the processor has VMX. */
+#define L2_INTERCEPT	1
+#define L2_VMX		2
 
 /* The ports by which a guest leaves. */
 #define PORT_WAIT	0x1001	/* waits for a command */
@@ -46,6 +51,12 @@ enum command {
 
 #define SIPI_VECTOR	0x10
 #define SIPI_GPA	(SIPI_VECTOR << 12)
+
+/* What a vCPU executes on SMI: it increments a byte. */
+#define SMRAM_GPA	0x30000ull
+#define SMRAM_SIZE	0x10000
+#define SMI_ENTRY	0x8000
+#define SMI_COUNT	0x8100
 
 #define BASE_DEFAULT	0xfee00000ull
 #define BASE_AWAY	0xfef00000ull
@@ -71,6 +82,8 @@ struct mailbox {
 	uint64_t nr_log, nr_nmi, nr_ext;
 	uint8_t log[MAX_LOG];
 	uint8_t burst[MAX_VCPUS];	/* flags of the burst's senders */
+	/* Written by KVM and the guest: bit 0 makes an EOI unnecessary. */
+	uint32_t pv_eoi;
 };
 
 extern struct mailbox mail[MAX_VCPUS];

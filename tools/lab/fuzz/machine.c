@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "apic.h"
 #include "machine.h"
+#include "svm_util.h"
+#include "vmx.h"
 
 struct kvm_vm *vm;
 struct cpu cpus[MAX_VCPUS];
 int nr_vcpus;
 bool machine_may_fault;
+vm_vaddr_t machine_nested;
 
 uint64_t now_us(void)
 {
@@ -73,6 +77,8 @@ static void restart(struct cpu *c)
 {
 	vcpu_run_complete_io(c->vcpu);
 	set_regs(c);
+	/* KVM has forgotten where it is. */
+	mailbox(c - cpus)->pv_eoi = 0;
 	c->nr_sipi++;
 }
 
@@ -321,6 +327,37 @@ static void place_sipi_code(void)
 	memcpy(addr_gpa2hva(vm, SIPI_GPA), code, sizeof(code));
 }
 
+/*
+ * System management mode has memory of its own.
+ */
+#define SMRAM_SLOT	(1 << 16 | 1)
+
+static uint8_t *smram;
+
+static void place_smi_code(void)
+{
+	/* inc byte [cs:SMI_COUNT]; rsm */
+	static const uint8_t code[] = { 0x2e, 0xfe, 0x06, SMI_COUNT & 0xff, SMI_COUNT >> 8, 0x0f, 0xaa };
+
+	if (!smram)
+		smram = mmap(NULL, SMRAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memcpy(smram + SMI_ENTRY, code, sizeof(code));
+	vm_set_user_memory_region(vm, SMRAM_SLOT, 0, SMRAM_GPA, SMRAM_SIZE, smram);
+}
+
+uint8_t machine_nr_smi(void)
+{
+	return *(volatile uint8_t *)(smram + SMI_COUNT);
+}
+
+static void allocate_nested(void)
+{
+	if (kvm_cpu_has(X86_FEATURE_VMX))
+		vcpu_alloc_vmx(vm, &machine_nested);
+	else if (kvm_cpu_has(X86_FEATURE_SVM))
+		vcpu_alloc_svm(vm, &machine_nested);
+}
+
 void machine_create(void)
 {
 	struct sigaction action = { .sa_handler = on_signal };
@@ -332,6 +369,8 @@ void machine_create(void)
 	virt_pg_map(vm, IOAPIC_GPA, IOAPIC_GPA);
 	guest_install(vm);
 	place_sipi_code();
+	place_smi_code();
+	allocate_nested();
 }
 
 void machine_add_vcpu(void)
@@ -403,6 +442,7 @@ void machine_migrate(void (*restored)(int i))
 	save(saved, chips);
 	kvm_vm_release(vm);
 	kvm_vm_restart(vm);
+	place_smi_code();
 	restore(saved, chips);
 	for (i = 0; i < nr_vcpus; i++) {
 		restored(i);

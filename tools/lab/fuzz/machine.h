@@ -72,6 +72,12 @@ void machine_start(int i);
 /* Have a vCPU that halts, or waits in user space, look for a command. */
 void machine_wake(int i);
 
+/* Where the guest has what L1 needs, by command CMD_L2. */
+extern vm_vaddr_t machine_nested;
+
+/* How many SMIs were handled; one byte. */
+uint8_t machine_nr_smi(void);
+
 /* What it's at, for a failure. */
 const char *machine_describe(int i);
 

@@ -219,6 +219,9 @@ static void eoi_pins(uint8_t vector)
 		if (!p->known || !p->level || p->vector != vector || !p->remote_irr)
 			continue;
 		p->remote_irr = false;
+		p->nr_acks++;
+		if (p == &model.pins[RESAMPLE_PIN])
+			p->line = false;
 		if (p->line)
 			service(p);
 	}
@@ -255,7 +258,7 @@ static void lower_line(uint8_t vector)
 	struct pin *p;
 
 	for (p = model.pins; p < model.pins + NR_PINS; p++)
-		if (p->known && p->level && p->vector == vector)
+		if (p->known && p->level && p->vector == vector && p != &model.pins[RESAMPLE_PIN])
 			p->line = false;
 }
 

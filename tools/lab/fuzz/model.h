@@ -16,6 +16,7 @@
 
 #define NR_PINS		24
 #define RTC_PIN		8
+#define RESAMPLE_PIN	20
 
 enum mode { OFF, XAPIC, X2APIC };
 
@@ -36,10 +37,14 @@ struct apic {
 	uint8_t log[MAX_LOG];
 };
 
-/* A pin of the I/O APIC.  The guest's handler lowers the line of a level-triggered one. */
+/*
+ * A pin of the I/O APIC.  The guest's handler lowers the line of a level-triggered one, or,
+ * if that is RESAMPLE_PIN's, KVM does on EOI.
+ */
 struct pin {
 	bool known, masked, level, logical, line, remote_irr;
 	uint8_t vector, dest;
+	unsigned int nr_acks;
 };
 
 /* The PIT, which ticks within an operation only. */

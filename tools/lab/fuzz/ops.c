@@ -4,6 +4,7 @@
  * by the VMM, then all is quiet.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -48,6 +49,11 @@ static uint8_t level_vector(uint16_t arg, int pin)
 static uint8_t rtc_vector(uint16_t arg)
 {
 	return (FIRST_VECTOR + arg % 11 * 16) | 6;
+}
+
+static uint8_t resample_vector(uint16_t arg)
+{
+	return (FIRST_VECTOR + arg % 11 * 16) | 0xe;
 }
 
 static bool is_off(int i)
@@ -670,40 +676,60 @@ static void set_level_vector(uint8_t vector, int gsi_plus_1)
 		mailbox(i)->level[vector] = gsi_plus_1;
 }
 
-/*
- * actor, pin and whether logical, destination, vector.  Level-triggered pins have one
- * destination.  Nothing is programmed while something is in flight.
- */
-static void op_pin(const uint16_t *args)
+static uint8_t pin_vector(int pin, uint16_t arg)
 {
-	static const uint8_t pins[] = { 16, 17, 18, 19, RTC_PIN };
-	int i = actor(args[0]), pin = pins[args[1] % ARRAY_SIZE(pins)];
-	struct pin *p = &model.pins[pin], new = {
-		.known = true, .level = pin < 18 && pin >= 16,
-		.logical = args[1] / 8 % 2, .masked = args[1] / 16 % 8 == 1,
-		.dest = args[2] % (nr_vcpus + 1),
-	};
+	switch (pin) {
+	case RTC_PIN:
+		return rtc_vector(arg);
+	case RESAMPLE_PIN:
+		return resample_vector(arg);
+	case 16:
+	case 17:
+		return level_vector(arg, pin);
+	default:
+		return vector_of(arg);
+	}
+}
+
+/* Level-triggered pins have one destination.  Nothing is programmed while something is in flight. */
+static bool program_pin(int i, int pin, struct pin new, uint16_t vector)
+{
+	struct pin *p = &model.pins[pin];
 	uint32_t low;
 
 	if (p->line || p->remote_irr || (pin == RTC_PIN && model_rtc_is_pending()))
-		return;
-	new.vector = pin == RTC_PIN ? rtc_vector(args[3]) : new.level ? level_vector(args[3], pin) :
-		     vector_of(args[3]);
+		return false;
+	new.known = true;
+	new.level = pin == 16 || pin == 17 || pin == RESAMPLE_PIN;
+	new.vector = pin_vector(pin, vector);
 	note("pin %d: vector %x, destination %x, logical %d, masked %d", pin, new.vector, new.dest,
 	     new.logical, new.masked);
 	if (new.level && __builtin_popcount(model_pin_targets(&new)) > 1)
-		return;
+		return false;
 	low = new.vector | (new.logical ? IOAPIC_LOGICAL : 0) | (new.level ? IOAPIC_LEVEL : 0);
 	kvm_irq_line(vm, pin, 0);
 	write_entry(i, pin, IOAPIC_MASKED, 0);
 	write_entry(i, pin, low | IOAPIC_MASKED, (uint32_t)new.dest << 24);
 	if (!new.masked)
 		write_entry(i, pin, low, (uint32_t)new.dest << 24);
-	if (new.level) {
+	if (new.level && pin != RESAMPLE_PIN) {
 		set_level_vector(p->vector, 0);
 		set_level_vector(new.vector, pin + 1);
 	}
 	*p = new;
+	return true;
+}
+
+/* actor, pin and whether logical, destination, vector */
+static void op_pin(const uint16_t *args)
+{
+	static const uint8_t pins[] = { 16, 17, 18, 19, RTC_PIN };
+	struct pin new = {
+		.logical = args[1] / 8 % 2, .masked = args[1] / 16 % 8 == 1,
+		.dest = args[2] % (nr_vcpus + 1),
+	};
+
+	program_pin(actor(args[0]), pins[args[1] % ARRAY_SIZE(pins)], new, args[3]);
 }
 
 /* KVM: whether a tick of the RTC is coalesced matters to those who ask for the status. */
@@ -714,11 +740,80 @@ static void set_line(int gsi, int level)
 	vm_ioctl(vm, KVM_IRQ_LINE_STATUS, &line);
 }
 
-/* pin */
-static void op_line(const uint16_t *args)
+/*
+ * An interrupt whose line KVM lowers on EOI, and says so.
+ */
+static int resample_fds[2] = { -1, -1 };
+
+static void assign_resample(uint32_t flags)
 {
-	static const uint8_t pins[] = { 16, 17, 18, 19, RTC_PIN };
-	int pin = pins[args[0] % ARRAY_SIZE(pins)];
+	struct kvm_irqfd args = {
+		.gsi = RESAMPLE_PIN, .flags = flags,
+		.fd = resample_fds[0], .resamplefd = resample_fds[1],
+	};
+
+	vm_ioctl(vm, KVM_IRQFD, &args);
+}
+
+/* Anew: after INIT, the line may be high without anybody who acknowledges it. */
+static void create_resample(void)
+{
+	if (resample_fds[0] >= 0) {
+		assign_resample(KVM_IRQFD_FLAG_DEASSIGN);
+		close(resample_fds[0]);
+		close(resample_fds[1]);
+	}
+	resample_fds[0] = eventfd(0, EFD_NONBLOCK);
+	resample_fds[1] = eventfd(0, EFD_NONBLOCK);
+	assign_resample(KVM_IRQFD_FLAG_RESAMPLE);
+}
+
+static unsigned int nr_resampled;
+
+bool ops_resampled(unsigned int *got)
+{
+	uint64_t n;
+
+	if (resample_fds[1] >= 0 && read(resample_fds[1], &n, sizeof(n)) == sizeof(n))
+		nr_resampled += n;
+	*got = nr_resampled;
+	return !model.pins[RESAMPLE_PIN].known || nr_resampled == model.pins[RESAMPLE_PIN].nr_acks;
+}
+
+/* One of its vectors is pending or in service: INIT of another vCPU makes the model forget the pin. */
+static bool resample_is_pending(void)
+{
+	struct apic *a;
+	int vector;
+
+	for (a = model.apics; a < model.apics + MAX_VCPUS; a++)
+		for (vector = resample_vector(0); vector < 256; vector += 16)
+			if (a->irr[vector] || a->isr[vector])
+				return true;
+	return false;
+}
+
+/* actor, destination and whether logical, vector */
+static bool program_resample(int i, struct pin new, uint16_t vector)
+{
+	struct pin *p = &model.pins[RESAMPLE_PIN];
+
+	if (p->line || p->remote_irr || resample_is_pending())
+		return false;
+	create_resample();
+	nr_resampled = p->nr_acks = 0;
+	return program_pin(i, RESAMPLE_PIN, new, vector);
+}
+
+static void set_resample(void)
+{
+	uint64_t one = 1;
+
+	TEST_ASSERT(write(resample_fds[0], &one, sizeof(one)) == sizeof(one), "write()");
+}
+
+static void raise_pin(int pin)
+{
 	struct pin *p = &model.pins[pin];
 	unsigned int targets;
 	bool is_coalesced;
@@ -732,11 +827,32 @@ static void op_line(const uint16_t *args)
 		return;
 	is_coalesced = pin == RTC_PIN && model_rtc_is_pending();
 	note("line %d", pin);
-	set_line(pin, 1);
+	if (pin == RESAMPLE_PIN)
+		set_resample();
+	else
+		set_line(pin, 1);
 	if (!p->level)
 		set_line(pin, 0);
 	if (!is_coalesced)
 		model_raise(pin);
+}
+
+/* pin */
+static void op_line(const uint16_t *args)
+{
+	static const uint8_t pins[] = { 16, 17, 18, 19, RTC_PIN };
+
+	raise_pin(pins[args[0] % ARRAY_SIZE(pins)]);
+}
+
+/* actor, what, destination, vector */
+static void op_resample(const uint16_t *args)
+{
+	struct pin new = { .logical = args[1] / 8 % 2, .dest = args[2] % (nr_vcpus + 1) };
+
+	if (args[1] % 4 == 0 || !model.pins[RESAMPLE_PIN].known)
+		program_resample(actor(args[0]), new, args[3]);
+	raise_pin(RESAMPLE_PIN);
 }
 
 static void out8(uint16_t port, uint8_t value)
@@ -877,7 +993,7 @@ static void op_migrate(const uint16_t *args)
 	for (i = 0; i < nr_vcpus; i++)
 		if (has_synic[i])
 			return;
-	if (irqfd >= 0)
+	if (irqfd >= 0 || resample_fds[0] >= 0)
 		return;
 	dma_stop();
 	pit_save();
@@ -893,6 +1009,51 @@ static void op_kick(const uint16_t *args)
 	machine_start(i);
 }
 
+#define MSR_PV_EOI_EN	0x4b564d04
+
+/* actor, on or off: the guest doesn't notice, but that its handlers need to do no EOI */
+static void op_pv_eoi(const uint16_t *args)
+{
+	int i = actor(args[0]);
+	uint64_t gpa = addr_gva2gpa(vm, (vm_vaddr_t)&mail[i].pv_eoi), value = args[1] % 4 ? gpa | 1 : 0;
+
+	execute(i, CMD_WRMSR, MSR_PV_EOI_EN, value);
+}
+
+/* actor: the guest doesn't notice */
+static void op_smi(const uint16_t *args)
+{
+	int i = actor(args[0]);
+	uint8_t nr_smi = machine_nr_smi() + 1;
+
+	/* KVM: it waits as long as interrupts do. */
+	if (model.apics[i].blocked)
+		return;
+	machine_stop(i);
+	vcpu_ioctl(cpus[i].vcpu, KVM_SMI, NULL);
+	machine_start(i);
+	execute(i, CMD_NOP, 0, 0);
+	if (!await(machine_nr_smi() == nr_smi))
+		fail("vCPU %d took no SMI: %s", i, machine_describe(i));
+}
+
+/* actor, whether L1 intercepts interrupts: IF=1 for a moment, in L2 */
+static void op_l2(const uint16_t *args)
+{
+	int i = actor(args[0]);
+	uint64_t exit;
+
+	/* One tick after another: when the window is closed again? */
+	if (!machine_nested || pit_owes())
+		return;
+	check_caused("IRQWIN");
+	exit = execute(i, CMD_L2, machine_nested,
+		       (args[1] % 2 ? L2_INTERCEPT : 0) | (is_intel_cpu() ? L2_VMX : 0));
+	if (exit)
+		fail("vCPU %d: L2 exits for reason %lx", i, exit);
+	model_settle(i);
+}
+
 static int max_vcpus;
 
 static void add_vcpu(void)
@@ -904,19 +1065,63 @@ static void add_vcpu(void)
 	enable(i);
 }
 
+static bool put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* Have this thread's allocation number @n fail, if the kernel can do so. */
+static bool fail_allocation(unsigned int n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", n);
+	return put("/sys/kernel/debug/failslab/ignore-gfp-wait", "0") &&
+	       put("/proc/thread-self/fail-nth", text);
+}
+
+/* One that nobody needs: it's never used. */
+#define SPARE_ID	(MAX_VCPUS + 8)
+
+static void create_without_memory(unsigned int n)
+{
+	static bool is_there;
+	int r;
+
+	if (is_there || !fail_allocation(1 + n))
+		return;
+	r = __vm_ioctl(vm, KVM_CREATE_VCPU, (void *)(long)SPARE_ID);
+	put("/proc/thread-self/fail-nth", "0");
+	is_there = r >= 0;
+	note("KVM_CREATE_VCPU with failing allocation %u: %d", 1 + n, r);
+	if (r < 0 && errno != ENOMEM)
+		fail("KVM_CREATE_VCPU without memory: %s", strerror(errno));
+}
+
 /* what: another vCPU, or one that can't be */
 static void op_create(const uint16_t *args)
 {
-	static const int bad[] = { 0, 1, 4096, -1 };
-	int r;
+	static const struct { int id, error; } bad[] = {
+		{ 0, EEXIST }, { 1, EEXIST }, { 4096, EINVAL }, { -1, EINVAL }
+	};
+	int n = args[0] / 2 % ARRAY_SIZE(bad), r;
 
 	if (args[0] % 2 && nr_vcpus < max_vcpus && !pit_owes()) {
 		add_vcpu();
 		return;
 	}
-	r = __vm_ioctl(vm, KVM_CREATE_VCPU, (void *)(long)bad[args[0] / 2 % ARRAY_SIZE(bad)]);
+	r = __vm_ioctl(vm, KVM_CREATE_VCPU, (void *)(long)bad[n].id);
 	if (r >= 0)
 		fail("KVM_CREATE_VCPU succeeds with a bad ID");
+	if (errno != bad[n].error)
+		fail("KVM_CREATE_VCPU with ID %d: %s", bad[n].id, strerror(errno));
+	if (args[1] % 2)
+		create_without_memory(args[2] % 20);
 }
 
 /* what */
@@ -937,6 +1142,21 @@ static void op_slot(const uint16_t *args)
  * All at once.
  */
 
+/* All is quiet once more, within an operation. */
+static void step(void)
+{
+	model_settle(-1);
+	check_all();
+}
+
+static void wait_by(int i, enum wait wait)
+{
+	mailbox(i)->wait = wait;
+	model.apics[i].wait = wait;
+	execute(i, CMD_NOP, 0, 0);
+	step();
+}
+
 /* Everyone can take anything, by its own ID. */
 static void make_ready(int i, enum wait wait)
 {
@@ -950,24 +1170,91 @@ static void make_ready(int i, enum wait wait)
 	a->keep = false;
 	write_reg(i, APIC_TASKPRI, 0);
 	a->tpr = 0;
-	/* While it's disabled, a tick that is owed is lost. */
-	model_settle(-1);
-	check_all();
+	/* Ticks that are owed go to its old ID, and are lost while it's disabled. */
+	wait_by(i, wait);
+	while (model_highest(a->isr) >= 0) {
+		write_reg(i, APIC_EOI, 0);
+		model_eoi(i);
+		step();
+	}
 	enable(i);
 	if (!is_x2apic(i))
 		write_reg(i, APIC_ID, (uint32_t)i << 24);
 	a->id = i;
-	mailbox(i)->wait = wait;
-	a->wait = wait;
+	step();
+}
+
+/* APICv is inhibited while vCPU @i gives cause. */
+static void inhibit(int i, bool by_auto_eoi, bool on)
+{
+	if (by_auto_eoi)
+		set_auto_eoi(i, on);
+	else
+		op_blockirq((uint16_t[]){ i, on });
+	step();
+}
+
+static void keep_eoi(int i, bool keep)
+{
+	mailbox(i)->keep = keep;
+	model.apics[i].keep = keep;
 	execute(i, CMD_NOP, 0, 0);
-	model_settle(-1);
-	check_all();
-	while (model_highest(a->isr) >= 0) {
-		write_reg(i, APIC_EOI, 0);
-		model_eoi(i);
-		model_settle(-1);
-		check_all();
-	}
+}
+
+static bool program(int i, int pin, struct pin new, uint16_t vector)
+{
+	if (pin == RESAMPLE_PIN)
+		return program_resample(i, new, vector);
+	return program_pin(i, pin, new, vector);
+}
+
+/* The target is reset while it has an interrupt in service. */
+static bool reset_in_service(int i, int pin)
+{
+	keep_eoi(i, true);
+	raise_pin(pin);
+	step();
+	op_init((uint16_t[]){ 0, i, 0 });
+	keep_eoi(i, false);
+	step();
+	make_ready(i, WAIT_SPIN);
+	return !model.pins[pin].known;
+}
+
+/*
+ * target, pin and how, when it's programmed and used, vector: a pin is used before, while
+ * and after APICv is inhibited, or before and after INIT.  Each part of it is an
+ * operation of its own, too, but they hardly ever are about the same pin.
+ */
+static void op_across(const uint16_t *args)
+{
+	static const uint8_t pins[] = { 16, 17, RTC_PIN, RESAMPLE_PIN };
+	int i = actor(args[0]), other = (i + 1) % nr_vcpus, pin = pins[args[1] % 4];
+	bool by_auto_eoi = args[1] / 4 % 2, is_early = args[2] % 2;
+	struct pin new = { .logical = args[1] / 8 % 2 };
+
+	if (pit_owes() || is_off(0))
+		return;
+	make_ready(i, args[1] / 16 % 2 ? WAIT_SPIN : WAIT_HLT);
+	new.dest = new.logical && !is_x2apic(i) ? 1u << i : i;
+	new.logical = new.logical && !is_x2apic(i);
+	if (is_early && !program(i, pin, new, args[3]))
+		return;
+	if (is_early)
+		raise_pin(pin);
+	step();
+	if (is_early && i && args[2] / 16 % 4 == 0 && reset_in_service(i, pin))
+		program(i, pin, new, args[3]);
+	inhibit(other, by_auto_eoi, true);
+	if (!is_early && !program(i, pin, new, args[3]))
+		is_early = true;
+	if (args[2] / 2 % 2)
+		raise_pin(pin);
+	step();
+	inhibit(other, by_auto_eoi, false);
+	raise_pin(pin);
+	step();
+	raise_pin(pin);
 }
 
 static void disturb(uint16_t how, int i)
@@ -1064,6 +1351,7 @@ const struct op_type op_types[] = {
 	{ "create", 1, op_create }, { "slot", 2, op_slot }, { "burst", 2, op_burst },
 	{ "kill", 1, op_kill }, { "pit", 4, op_pit }, { "pitpic", 1, op_pit_pic },
 	{ "pitmask", 2, op_pit_mask }, { "reinject", 1, op_reinject },
+	{ "resample", 4, op_resample }, { "across", 3, op_across }, { "pveoi", 2, op_pv_eoi }, { "smi", 2, op_smi }, { "l2", 4, op_l2 },
 	{ "page", 2, op_page }, { "mtrr", 2, op_mtrr }, { "dma", 1, op_dma },
 };
 const int nr_op_types = ARRAY_SIZE(op_types);

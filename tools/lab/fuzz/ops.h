@@ -38,6 +38,9 @@ void program_pic(uint8_t others);
 extern const struct op_type op_types[];
 extern const int nr_op_types;
 
+/* Whether KVM has told of each EOI of RESAMPLE_PIN; of how many. */
+bool ops_resampled(unsigned int *got);
+
 /* The state that each program begins in. */
 void ops_begin(int vcpus);
 
