@@ -47,7 +47,7 @@ base:
 apply:
 	@scripts/apply
 
-## kernel     build a kernel for the emulated hosts; KERNEL=patched|base|control|topic-NAME|v1|modular|debug|kasan     7 min, again 15 s
+## kernel     build a kernel for the emulated hosts; KERNEL=patched|base|control|topic-NAME|v1|modular|debug|kasan|kcsan     7 min, again 15 s
 kernel:
 	@scripts/kernel $(KERNEL)
 

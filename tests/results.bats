@@ -104,3 +104,13 @@ setup()
 	[ "$status" -eq 1 ]
 	[[ $output == none:* ]]
 }
+
+@test "a race is a splat, but for those that the base has, too" {
+	echo '[    1.5] BUG: KCSAN: data-race in nobody_knows / this_one' > "$dir/console.log"
+	run "$top/scripts/results" "$dir"
+	[ "$status" -eq 1 ]
+	[[ $output == *"data-race in nobody_knows"* ]]
+	awk '/^[^#]/ { print "[    1.5] BUG: KCSAN: data-race in " $2 ".part.0 / " $1 }' "$top/tools/lab/races" > "$dir/console.log"
+	run "$top/scripts/results" "$dir"
+	[ "$status" -eq 0 ]
+}
