@@ -38,6 +38,7 @@ struct op {
 
 struct program {
 	int vcpus, nr_ops;
+	bool is_split;			/* the I/O APIC is the VMM's */
 	struct op ops[MAX_OPS];
 };
 
@@ -133,6 +134,7 @@ static void generate(struct program *p, uint64_t seed, int max_vcpus, int nr_ops
 	int i, j;
 
 	p->vcpus = 2 + next_random(&seed) % (max_vcpus - 1);
+	p->is_split = next_random(&seed) % 6 == 0;
 	p->nr_ops = nr_ops;
 	for (i = 0; i < nr_ops; i++) {
 		p->ops[i].type = random_type(&seed, excluded);
@@ -147,7 +149,7 @@ static void generate(struct program *p, uint64_t seed, int max_vcpus, int nr_ops
 
 static void print(const struct program *p)
 {
-	int i, n = printf("%d", p->vcpus);
+	int i, n = printf("%d%s", p->vcpus, p->is_split ? "s" : "");
 
 	for (i = 0; i < p->nr_ops; i++) {
 		if (n > LINE) {
@@ -187,6 +189,7 @@ static void parse(struct program *p, char *line)
 	memset(p, 0, sizeof(*p));
 	word = strtok_r(line, SPACE, &rest);
 	p->vcpus = atoi(word);
+	p->is_split = word[strlen(word) - 1] == 's';
 	TEST_ASSERT(p->vcpus >= 2 && p->vcpus <= MAX_VCPUS, "no number of vCPUs: %s", word);
 	while ((word = strtok_r(NULL, SPACE, &rest)) && p->nr_ops < MAX_OPS)
 		TEST_ASSERT(parse_op(&p->ops[p->nr_ops++], word), "no operation: %s", word);
@@ -199,7 +202,7 @@ static void run_ops(const struct program *p)
 {
 	int i;
 
-	ops_begin(p->vcpus);
+	ops_begin(p->vcpus, p->is_split);
 	for (i = 0; i < p->nr_ops; i++) {
 		result->at = i;
 		op_types[p->ops[i].type].run(p->ops[i].args);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "apic.h"
+#include "ioapic.h"
 #include "machine.h"
 #include "svm_util.h"
 #include "vmx.h"
@@ -13,7 +14,7 @@
 struct kvm_vm *vm;
 struct cpu cpus[MAX_VCPUS];
 int nr_vcpus;
-bool machine_may_fault;
+bool machine_may_fault, machine_is_split;
 vm_vaddr_t machine_nested;
 
 uint64_t now_us(void)
@@ -86,7 +87,10 @@ static void lower_line(struct cpu *c)
 {
 	uint32_t gsi = *(uint32_t *)((void *)c->vcpu->run + c->vcpu->run->io.data_offset);
 
-	kvm_irq_line(vm, gsi, 0);
+	if (machine_is_split)
+		ioapic_lower(gsi);
+	else
+		kvm_irq_line(vm, gsi, 0);
 }
 
 /* The lock is held. */
@@ -130,6 +134,9 @@ static void handle_exit(struct cpu *c)
 		handle_mmio(c);
 		break;
 	case KVM_EXIT_HYPERV:
+		break;
+	case KVM_EXIT_IOAPIC_EOI:
+		ioapic_eoi(c->vcpu->run->eoi.vector);
 		break;
 	default:
 		fail("vCPU %ld: exit for reason %u", c - cpus, c->last_exit);
@@ -358,12 +365,31 @@ static void allocate_nested(void)
 		vcpu_alloc_svm(vm, &machine_nested);
 }
 
-void machine_create(void)
+static void split(void)
+{
+	vm_enable_cap(vm, KVM_CAP_SPLIT_IRQCHIP, 24);
+	vm->has_irqchip = true;
+}
+
+#define NR_PAGES	2048
+
+static void create_split(void)
+{
+	vm = ____vm_create(VM_MODE_DEFAULT, NR_PAGES);
+	kvm_vm_elf_load(vm, program_invocation_name);
+	split();
+}
+
+void machine_create(bool is_split)
 {
 	struct sigaction action = { .sa_handler = on_signal };
 
 	sigaction(SIGUSR1, &action, NULL);
-	vm = __vm_create(VM_MODE_DEFAULT, MAX_VCPUS, 64);
+	machine_is_split = is_split;
+	if (is_split)
+		create_split();
+	else
+		vm = __vm_create(VM_MODE_DEFAULT, MAX_VCPUS, 64);
 	virt_pg_map(vm, BASE_DEFAULT, BASE_DEFAULT);
 	virt_pg_map(vm, BASE_AWAY, BASE_AWAY);
 	virt_pg_map(vm, IOAPIC_GPA, IOAPIC_GPA);
@@ -413,7 +439,7 @@ static void save(struct saved *saved, struct kvm_irqchip *chips)
 		saved[i].state = vcpu_save_state(cpus[i].vcpu);
 		vcpu_ioctl(cpus[i].vcpu, KVM_GET_LAPIC, &saved[i].lapic);
 	}
-	for (i = 0; i < NR_IRQCHIPS; i++) {
+	for (i = 0; i < NR_IRQCHIPS && !machine_is_split; i++) {
 		chips[i].chip_id = i;
 		vm_ioctl(vm, KVM_GET_IRQCHIP, &chips[i]);
 	}
@@ -423,7 +449,7 @@ static void restore(struct saved *saved, struct kvm_irqchip *chips)
 {
 	int i;
 
-	for (i = 0; i < NR_IRQCHIPS; i++)
+	for (i = 0; i < NR_IRQCHIPS && !machine_is_split; i++)
 		vm_ioctl(vm, KVM_SET_IRQCHIP, &chips[i]);
 	for (i = 0; i < nr_vcpus; i++) {
 		cpus[i].vcpu = vm_vcpu_recreate(vm, i);
@@ -441,7 +467,11 @@ void machine_migrate(void (*restored)(int i))
 
 	save(saved, chips);
 	kvm_vm_release(vm);
+	/* The library would create one of KVM's. */
+	vm->has_irqchip = !machine_is_split;
 	kvm_vm_restart(vm);
+	if (machine_is_split)
+		split();
 	place_smi_code();
 	restore(saved, chips);
 	for (i = 0; i < nr_vcpus; i++) {

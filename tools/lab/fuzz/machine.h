@@ -29,6 +29,9 @@ extern struct kvm_vm *vm;
 extern struct cpu cpus[MAX_VCPUS];
 extern int nr_vcpus;
 
+/* PIC, PIT and I/O APIC aren't KVM's. */
+extern bool machine_is_split;
+
 /* KVM_RUN may fail because memory can't be accessed, and is repeated. */
 extern bool machine_may_fault;
 
@@ -53,7 +56,7 @@ void __attribute__((format(printf, 1, 2))) note(const char *fmt, ...);
 uint64_t now_us(void);
 void pause_us(unsigned int us);
 
-void machine_create(void);
+void machine_create(bool is_split);
 void machine_add_vcpu(void);
 void machine_destroy(void);
 

@@ -11,6 +11,7 @@
 #include "apic.h"
 #include "check.h"
 #include "host.h"
+#include "ioapic.h"
 #include "machine.h"
 #include "model.h"
 #include "ops.h"
@@ -596,12 +597,31 @@ static void op_msi(const uint16_t *args)
 		deliver(vector, targets, level);
 }
 
-/* KVM: GSIs as they are by default but for the PIT's, and one that is an MSI. */
-static uint32_t msi_address = BASE_DEFAULT, msi_data;
-
-void set_routes(void)
+static void route_msi(struct kvm_irq_routing *routes, int gsi, uint32_t address, uint32_t data)
 {
-	struct kvm_irq_routing *routes = kvm_gsi_routing_create();
+	routes->entries[routes->nr++] = (struct kvm_irq_routing_entry){
+		.gsi = gsi, .type = KVM_IRQ_ROUTING_MSI,
+		.u.msi = { .address_lo = address, .data = data },
+	};
+}
+
+/* The pins of an I/O APIC in user space, by which KVM knows whose EOIs it wants to know of. */
+static void route_pins(struct kvm_irq_routing *routes)
+{
+	struct pin *p;
+	int i;
+
+	for (i = 0; i < NR_PINS; i++) {
+		p = &model.pins[i];
+		if (p->vector && !p->masked)
+			route_msi(routes, i, BASE_DEFAULT | p->dest << 12 | (p->logical ? 4 : 0),
+				  p->vector | (p->level ? 1u << 14 | 1u << 15 : 0));
+	}
+}
+
+/* GSIs as they are by default but for the PIT's. */
+static void route_irqchip(struct kvm_irq_routing *routes)
+{
 	struct kvm_irq_routing_entry *e;
 	int i;
 
@@ -622,11 +642,19 @@ void set_routes(void)
 			.u.irqchip = { .irqchip = i / 8, .pin = i % 8 },
 		};
 	}
-	e = &routes->entries[routes->nr++];
-	*e = (struct kvm_irq_routing_entry){
-		.gsi = MSI_GSI, .type = KVM_IRQ_ROUTING_MSI,
-		.u.msi = { .address_lo = msi_address, .data = msi_data },
-	};
+}
+
+static uint32_t msi_address = BASE_DEFAULT, msi_data;
+
+void set_routes(void)
+{
+	struct kvm_irq_routing *routes = kvm_gsi_routing_create();
+
+	if (machine_is_split)
+		route_pins(routes);
+	else
+		route_irqchip(routes);
+	route_msi(routes, MSI_GSI, msi_address, msi_data);
 	kvm_gsi_routing_write(vm, routes);
 }
 
@@ -691,11 +719,22 @@ static uint8_t pin_vector(int pin, uint16_t arg)
 	}
 }
 
+static void write_pin(int i, int pin, const struct pin *new)
+{
+	uint32_t low = new->vector | (new->logical ? IOAPIC_LOGICAL : 0) |
+		       (new->level ? IOAPIC_LEVEL : 0);
+
+	kvm_irq_line(vm, pin, 0);
+	write_entry(i, pin, IOAPIC_MASKED, 0);
+	write_entry(i, pin, low | IOAPIC_MASKED, (uint32_t)new->dest << 24);
+	if (!new->masked)
+		write_entry(i, pin, low, (uint32_t)new->dest << 24);
+}
+
 /* Level-triggered pins have one destination.  Nothing is programmed while something is in flight. */
 static bool program_pin(int i, int pin, struct pin new, uint16_t vector)
 {
 	struct pin *p = &model.pins[pin];
-	uint32_t low;
 
 	if (p->line || p->remote_irr || (pin == RTC_PIN && model_rtc_is_pending()))
 		return false;
@@ -706,17 +745,17 @@ static bool program_pin(int i, int pin, struct pin new, uint16_t vector)
 	     new.logical, new.masked);
 	if (new.level && __builtin_popcount(model_pin_targets(&new)) > 1)
 		return false;
-	low = new.vector | (new.logical ? IOAPIC_LOGICAL : 0) | (new.level ? IOAPIC_LEVEL : 0);
-	kvm_irq_line(vm, pin, 0);
-	write_entry(i, pin, IOAPIC_MASKED, 0);
-	write_entry(i, pin, low | IOAPIC_MASKED, (uint32_t)new.dest << 24);
-	if (!new.masked)
-		write_entry(i, pin, low, (uint32_t)new.dest << 24);
 	if (new.level && pin != RESAMPLE_PIN) {
 		set_level_vector(p->vector, 0);
 		set_level_vector(new.vector, pin + 1);
 	}
 	*p = new;
+	if (machine_is_split) {
+		ioapic_program(pin, new.vector, new.level, new.masked);
+		set_routes();
+	} else {
+		write_pin(i, pin, &new);
+	}
 	return true;
 }
 
@@ -812,6 +851,19 @@ static void set_resample(void)
 	TEST_ASSERT(write(resample_fds[0], &one, sizeof(one)) == sizeof(one), "write()");
 }
 
+static void set_pin(int pin, bool level)
+{
+	if (machine_is_split) {
+		ioapic_raise(pin);
+	} else if (pin == RESAMPLE_PIN) {
+		set_resample();
+	} else {
+		set_line(pin, 1);
+		if (!level)
+			set_line(pin, 0);
+	}
+}
+
 static void raise_pin(int pin)
 {
 	struct pin *p = &model.pins[pin];
@@ -825,14 +877,9 @@ static void raise_pin(int pin)
 	targets = model_pin_targets(p);
 	if (p->level && (__builtin_popcount(targets) != 1 || targets != enabled(targets)))
 		return;
-	is_coalesced = pin == RTC_PIN && model_rtc_is_pending();
+	is_coalesced = pin == RTC_PIN && !machine_is_split && model_rtc_is_pending();
 	note("line %d", pin);
-	if (pin == RESAMPLE_PIN)
-		set_resample();
-	else
-		set_line(pin, 1);
-	if (!p->level)
-		set_line(pin, 0);
+	set_pin(pin, p->level);
 	if (!is_coalesced)
 		model_raise(pin);
 }
@@ -850,6 +897,8 @@ static void op_resample(const uint16_t *args)
 {
 	struct pin new = { .logical = args[1] / 8 % 2, .dest = args[2] % (nr_vcpus + 1) };
 
+	if (machine_is_split)
+		return;
 	if (args[1] % 4 == 0 || !model.pins[RESAMPLE_PIN].known)
 		program_resample(actor(args[0]), new, args[3]);
 	raise_pin(RESAMPLE_PIN);
@@ -892,7 +941,7 @@ bool one_is_off(void)
 /* ExtINT, which vCPU 0 takes. */
 static void op_extint(const uint16_t *args)
 {
-	if (one_is_off() || model.ext_pending || !enabled(1))
+	if (machine_is_split || one_is_off() || model.ext_pending || !enabled(1))
 		return;
 	write_reg(0, APIC_LVT0, APIC_DM_EXTINT);
 	kvm_irq_line(vm, EXT_IRQ, 1);
@@ -981,6 +1030,8 @@ static void restore_rest(int i)
 {
 	if (i == 0)
 		pit_restore();
+	if (i == 0 && machine_is_split)
+		set_routes();
 	if (model.apics[i].blocked)
 		block_irqs(i, true);
 }
@@ -1233,7 +1284,7 @@ static void op_across(const uint16_t *args)
 	bool by_auto_eoi = args[1] / 4 % 2, is_early = args[2] % 2;
 	struct pin new = { .logical = args[1] / 8 % 2 };
 
-	if (pit_owes() || is_off(0))
+	if (pit_owes() || is_off(0) || (machine_is_split && pin == RESAMPLE_PIN))
 		return;
 	make_ready(i, args[1] / 16 % 2 ? WAIT_SPIN : WAIT_HLT);
 	new.dest = new.logical && !is_x2apic(i) ? 1u << i : i;
@@ -1333,7 +1384,7 @@ static void op_burst(const uint16_t *args)
 static void op_kill(const uint16_t *args)
 {
 	start_burst(args);
-	if (args[3] % 2)
+	if (args[3] % 2 && !machine_is_split)
 		pit_start();
 	pause_us(args[2] % 1000);
 	_exit(0);
@@ -1357,16 +1408,17 @@ const struct op_type op_types[] = {
 const int nr_op_types = ARRAY_SIZE(op_types);
 
 /* The vCPUs that a program begins with; some may come later. */
-void ops_begin(int vcpus)
+void ops_begin(int vcpus, bool is_split)
 {
 	int i;
 
 	max_vcpus = vcpus;
 	model_reset();
-	machine_create();
+	machine_create(is_split);
 	for (i = 0; i < 2 || i < vcpus - 1; i++)
 		add_vcpu();
-	program_pic(0);
+	if (!is_split)
+		program_pic(0);
 	check_all();
 }
 

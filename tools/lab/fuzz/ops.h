@@ -42,7 +42,7 @@ extern const int nr_op_types;
 bool ops_resampled(unsigned int *got);
 
 /* The state that each program begins in. */
-void ops_begin(int vcpus);
+void ops_begin(int vcpus, bool is_split);
 
 /* Undo whatever inhibits APICv, and see that all is as in the beginning. */
 void ops_end(void);
