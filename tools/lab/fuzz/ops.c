@@ -1282,6 +1282,7 @@ static void op_across(const uint16_t *args)
 	static const uint8_t pins[] = { 16, 17, RTC_PIN, RESAMPLE_PIN };
 	int i = actor(args[0]), other = (i + 1) % nr_vcpus, pin = pins[args[1] % 4];
 	bool by_auto_eoi = args[1] / 4 % 2, is_early = args[2] % 2;
+	bool resets = is_early && i && args[2] / 16 % 2 == 0, is_inhibited = args[2] / 4 % 2;
 	struct pin new = { .logical = args[1] / 8 % 2 };
 
 	if (pit_owes() || is_off(0) || (machine_is_split && pin == RESAMPLE_PIN))
@@ -1294,9 +1295,11 @@ static void op_across(const uint16_t *args)
 	if (is_early)
 		raise_pin(pin);
 	step();
-	if (is_early && i && args[2] / 16 % 4 == 0 && reset_in_service(i, pin))
+	if (resets && !is_inhibited && reset_in_service(i, pin))
 		program(i, pin, new, args[3]);
 	inhibit(other, by_auto_eoi, true);
+	if (resets && is_inhibited && reset_in_service(i, pin))
+		program(i, pin, new, args[3]);
 	if (!is_early && !program(i, pin, new, args[3]))
 		is_early = true;
 	if (args[2] / 2 % 2)
