@@ -7,8 +7,8 @@
  *
  * -c: programs of a file first, one a line; -d: print a digest of what each guest saw;
  * -v: at most so many vCPUs; -o: operations of a program; -x: operations that are left out.
- * -r: a failure counts if the program fails again in so many runs, for hosts that lose
- * interrupts by themselves; -f: end after so many failures (3); -k: keep programs that fail as they are.
+ * -r: a failure counts if the program fails in each of so many more runs, for hosts that
+ * lose interrupts by themselves; -f: end after so many failures (3); -k: keep programs that fail as they are.
  * Each program is a process of its own.  One that fails is made as small as it can be.
  */
 #include <ctype.h>
@@ -339,7 +339,7 @@ static void report(struct program *p, const char *name)
 	print(p);
 }
 
-/* Whether it fails once more. */
+/* Whether it fails each time. */
 static bool fails_again(struct program *p, const char *name)
 {
 	int i;
@@ -348,9 +348,11 @@ static bool fails_again(struct program *p, const char *name)
 		return true;
 	printf("fuzz: %s: %s (at operation %d)\n", name, result->why, result->at);
 	for (i = 0; i < options.repeats; i++)
-		if (!run(p, true))
-			return true;
-	printf("fuzz: not in %d more runs: not counted\n", options.repeats);
+		if (run(p, true))
+			break;
+	if (i == options.repeats)
+		return true;
+	printf("fuzz: it passed once in %d more runs: not counted\n", i + 1);
 	return false;
 }
 
