@@ -23,6 +23,7 @@ test:
 ##              control-v1 12 min, hybrid 1 min, erratum 3 min, variants (ten runs of v6.1) 11 min,
 ##              variants-6.12 (its kernel 10 min, nine runs 12 min),
 ##              cost (instructions of the hooks) 8 min, debug (lockdep, failing allocations) 20 min,
+##              kcsan (data races in KVM, qemu-svm) its kernel 8 min, runs 6 min on busy cores,
 ##              ipiv-long (a million IPIs), apic-long (thousands of inhibits), tdp-mmu-off (zaps of shadow pages) 1 min,
 ##              fuzz-long (2000 programs of make fuzz on each engine, and with APICv and AVIC off) an hour,
 ##              topics (each one without those that it doesn't need) 20 min on busy cores,
