@@ -4,6 +4,7 @@
  * svm_vcpu_put() and vcpu_enter_guest(). A vCPU never is in the guest with AVIC active while it waits for a window, whoever
  * puts it, changes its mind about the interrupt, or clears the inhibit.
  *
+ * mutant CLOSE_TWICE   the flag of the window is looked at, and cleared later
  * mutant COUNT_FIRST   a window is counted before the inhibit is there that the count stands for
  * mutant NOT_ATOMIC    whoever clears the inhibit looks at the count, and drops the last one in another step
  * mutant FLAG_FIRST    a vCPU takes its window for open before it is counted, and is put in between
@@ -204,7 +205,21 @@ active [VCPUS] proctype vcpu()
 		enter();
 		/* The guest enables interrupts, and the vCPU exits for its window. */
 		if
-		:: waits && open -> waits = false; close_window(); event = true
+		:: waits && open -> waits = false;
+			/* It may be preempted before it closes it, and put closes it, too. */
+			if
+			:: put()
+			:: true
+			fi;
+#ifdef CLOSE_TWICE
+			close_window();
+#else
+			if
+			:: open -> close_window()
+			:: else
+			fi;
+#endif
+			event = true
 		:: true
 		fi
 	}

@@ -759,7 +759,7 @@ int main(int argc, char *argv[])
 	if (argc > 1)
 		nr_load = strtoull(argv[1], NULL, 0);
 
-	pr_info("IPI virtualization: %s\n", ipiv ? "yes" : "no");
+	pr_info("IPI virtualization is %sused\n", ipiv ? "" : "not ");
 	for (i = 0; i < ARRAY_SIZE(tests); i++) {
 		if (!is_selected(argc, argv, tests[i].name))
 			continue;
