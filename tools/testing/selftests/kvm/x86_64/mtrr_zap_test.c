@@ -47,7 +47,6 @@
 #define TRACING			"/sys/kernel/tracing/"
 #define TRACE_EVENT		TRACING "events/kvmmmu/kvm_mmu_set_spte/enable"
 
-
 #define NR_VCPUS		4
 #define NR_ROUNDS		6
 
