@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Two commands: make run, make test. The rest: make help.
-# Variables: ENGINE=, ENGINES=, TESTS=, CPUS=, KERNEL=, TOPIC=, TOPICS=, LINUX=, B= (the base), SOURCES= (a folder of its source), KUT= (a built kvm-unit-tests), BUILD= (where everything is built)
+# Variables: ENGINE=, ENGINES=, TESTS=, STAGES=, CPUS=, KERNEL=, APPEND= (kernel arguments), TOPIC=, TOPICS=, LINUX=, B= (the base: 6.1, 6.12, 7.3), SOURCES= (a folder of its source), KUT= (a built kvm-unit-tests), BUILD= (where everything is built)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
@@ -130,6 +130,6 @@ clean:
 
 ## help       this list
 help:
-	@sed -n 's/^## //p' Makefile
+	@sed -n '3s/^# //p; s/^## //p' Makefile
 
 .PHONY: run test test-long test-all base apply kernel selftests kunit lab shell check bisect control bench bench-long fuzz deb report submit-results export bases send why clean help

@@ -10,6 +10,7 @@ work=$build/$B
 patches=${PATCHES:-$top/patches/$B}    # PATCHES and MIRRORS: for the tests of these scripts
 mirrors=${MIRRORS:-$top}
 mirrored_base=6.1               # its added files are at the top level, too, and README.md is about it
+hint=$([ "$B" = "$mirrored_base" ] || echo " B=$B")     # for the commands that messages recommend
 export LC_ALL=C TZ=UTC
 
 # Anything a child inherits from a git hook or a worktree would point git elsewhere.
