@@ -27,8 +27,8 @@ setup()
 	[[ $output == *"no-splat: good_test: WARNING"* ]]
 }
 
-@test "lockdep, RCU, KASAN and UBSAN reports are splats" {
-	for text in 'INFO: possible circular locking' 'rcu: INFO: rcu_sched self-detected stall' 'BUG: KASAN: use-after-free' 'UBSAN: shift-out-of-bounds'; do
+@test "lockdep, RCU, KASAN, UBSAN and SLUB reports are splats" {
+	for text in 'BUG kmalloc-64 (Tainted: G    B   ): Poison overwritten' 'INFO: possible circular locking' 'rcu: INFO: rcu_sched self-detected stall' 'BUG: KASAN: use-after-free' 'UBSAN: shift-out-of-bounds'; do
 		echo "[    1.5] $text" > "$dir/console.log"
 		run "$top/scripts/results" "$dir"
 		[ "$status" -eq 1 ]
