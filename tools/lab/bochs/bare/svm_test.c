@@ -160,6 +160,9 @@ GUEST(g_x2_page, "mov $0x300000, %edx", "movl $0x1234, 0xd0(%rdx)", "");
 GUEST(g_early, "movl $0x01000000, 0x310(%rdx); mov $0x21200f, %ebx", "movl $0x4052, 0x300(%rdx)",
       "andb $0xbf, (%rbx); movl 0x211220, %edi; mov $8000, %ecx; 1: pause; loop 1b; movl 0x211220, %eax; shl $32, %rax; or %rdi, %rax");
 
+/* MAIL + 16 is a lock, MAIL + 24 says who had it. */
+GUEST(g_lock, "mov $0x250010, %ebx; 1: lock btsl $0, (%rbx); jc 1b", "movl $1, 8(%rbx)", "movl $0, (%rbx)");
+
 /* For tools/lab/bochs/cost: 2048 pages, which are more than the TLB keeps, read and written. */
 GUEST(g_work, "mov $0x400000, %ebx; mov $2048, %ecx; 1: mov (%rbx), %eax; mov %eax, 8(%rbx); add $0x1000, %rbx; loop 1b", "nop", "");
 
@@ -695,6 +698,21 @@ static void test_two_cpus(void)
 	test("a doorbell outside of a guest does nothing");
 }
 
+/* As SeaBIOS waits for its other processors: what lies between two branches, Bochs executes in one go. */
+static void test_lock(void)
+{
+	fresh();
+	wr64(MAIL + 16, 1);
+	wr64(MAIL + 24, 0);
+	ap_go(g_lock);
+	EQ(rd64(MAIL + 24), 0);
+	for (int i = 0; i < 1000 && !rd64(MAIL + 24); i++)
+		asm volatile("movl $0, %0; 1: pause; lock btsl $0, %0; jc 1b" : "+m" (*(u32 *)(MAIL + 16)) : : "cc", "memory");
+	EQ(rd64(MAIL + 24), 1);
+	wr64(MAIL + 16, 0);
+	test("a lock that is free while its owner pauses is taken by another processor");
+}
+
 static void test_erratum(void)
 {
 	bool early;
@@ -749,6 +767,7 @@ void run_tests(void)
 	test_erratum();
 	start_ap();
 	test_two_cpus();
+	test_lock();
 #endif
 	done();
 }
