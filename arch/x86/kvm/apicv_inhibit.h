@@ -104,8 +104,9 @@ void kvm_apicv_open_irq_window(struct kvm *kvm);
 void kvm_apicv_close_irq_window(struct kvm_vcpu *vcpu);
 
 /*
- * Tell that an interrupt of the local APIC of @vcpu is delivered by software as
- * APICv isn't active.  Needs no lock, doesn't sleep.  See APICV_MISSED_INTERRUPTS.
+ * Tell that an interrupt of the local APIC of @vcpu is delivered by software, or an
+ * access to its TPR emulated, as APICv isn't active.  Needs no lock, doesn't sleep.
+ * See APICV_MISSED_INTERRUPTS.
  */
 void __kvm_apicv_missed_interrupt(struct kvm_vcpu *vcpu);
 

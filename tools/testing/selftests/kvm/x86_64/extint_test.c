@@ -298,6 +298,29 @@ static void *run_halted(void *vcpu)
 	return NULL;
 }
 
+/* Accesses that AVIC would accelerate, without any interrupt. */
+static void tpr_guest(void)
+{
+	int i;
+
+	for (i = 0; i < NR_IPIS; i++)
+		xapic_write_reg(APIC_TASKPRI, i & 0xf0);
+	GUEST_SYNC(0);
+}
+
+static void test_tpr(void)
+{
+	struct kvm_vcpu *vcpus[2];
+	struct kvm_vm *vm = create(vcpus, 2);
+
+	raise_extint(vm, vcpus[0]);
+	set_rip(vcpus[1], tpr_guest);
+	run(vcpus[1]);
+	TEST_ASSERT(!apicv_has_reason(vm, "IRQWIN"),
+		    "AVIC is inhibited although the TPR is written all the time");
+	kvm_vm_free(vm);
+}
+
 /* A vCPU that waits for its window, and blocks with interrupts disabled. */
 static void test_halted(void)
 {
@@ -518,6 +541,7 @@ int main(void)
 	test_burst(4, true);
 	test_burst(MAX_VCPUS, true);
 	test_stopped();
+	test_tpr();
 	test_halted();
 	test_init();
 	return 0;

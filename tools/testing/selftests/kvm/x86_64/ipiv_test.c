@@ -581,6 +581,25 @@ static void test_mixed_modes(void)
 	free_vm();
 }
 
+/*
+ * With 32-bit IDs, one that is truncated in xAPIC mode doesn't count if another vCPU
+ * has that ID, no matter which of them was created first.
+ */
+static void test_32bit_ids(void)
+{
+	create_vm(0);
+	vm_enable_cap(vm, KVM_CAP_X2APIC_API, KVM_X2APIC_API_USE_32BIT_IDS);
+	add_vcpu(0, false);
+	add_vcpu(0x101, false);
+	add_vcpu(1, false);
+	exchange_spin("truncated", 0, 2, 1, NONE);
+	command(1, CMD_SW_DISABLE, 0);
+	exchange_spin("truncated and disabled", 0, 2, 1, NONE);
+	command(1, CMD_ENABLE_X2APIC, 0);
+	exchange_spin("not truncated anymore", 0, 2, 1, NONE);
+	free_vm();
+}
+
 /* Create vCPUs, the last ones with IDs beyond the table, while IPIs are sent. */
 static void test_hotplug(void)
 {
@@ -729,6 +748,7 @@ static const struct {
 	{ "load", test_move_under_load },
 	{ "reset", test_user_and_reset },
 	{ "mixed", test_mixed_modes },
+	{ "32-bit-ids", test_32bit_ids },
 	{ "hotplug", test_hotplug },
 	{ "preempted", test_preempted },
 	{ "not-loaded", test_not_loaded },

@@ -310,6 +310,10 @@ static void set_rate(struct test *t, uint8_t mode, int hz)
 
 static void expect(struct test *t, const char *what, int got, int want)
 {
+	if (want < 0) {
+		pr_info("# %s: can't tell\n", what);
+		return;
+	}
 	pr_info("# %s: %d ticks, expected %d%s\n", what, got, want,
 		got == want ? "" : "  <-- WRONG");
 	t->nr_wrong += got != want;
@@ -366,10 +370,7 @@ static void test_episode(struct test *t, enum command path, uint8_t mode, int hz
 	}
 	snprintf(what, sizeof(what), "%s, mode %d, %d Hz, %s",
 		 path == BY_PIC ? "PIC" : "I/O APIC", mode >> 1 & 7, hz, waits[wait]);
-	if (due < 0)
-		pr_info("# %s: can't tell\n", what);
-	else
-		expect(t, what, t->s->ticks, due);
+	expect(t, what, t->s->ticks, due);
 	if (path == BY_PIC)
 		apicv_await_cleared(t->vm, "PIT_REINJ");
 	else

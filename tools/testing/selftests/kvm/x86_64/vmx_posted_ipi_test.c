@@ -2,7 +2,8 @@
 /*
  * Test that L2 gets the interrupts that one vCPU of L1 posts to it while it runs
  * on another: the IPI that notifies it doesn't reach L1, neither as an interrupt
- * nor as a VM-Exit, also if IPI virtualization delivers it without KVM.
+ * nor as a VM-Exit, also if IPI virtualization delivers it without KVM.  If it
+ * comes with another interrupt, then L2 exits for that one only.
  */
 #include <pthread.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 #define NOTIFICATION_VECTOR	0xf3
 #define L2_VECTOR		0x51
+#define OTHER_VECTOR		0x31
 #define L2_STACK_SIZE		256
 #define NR_ROUNDS		200
 
@@ -32,6 +34,8 @@ static struct {
 	/* Rounds that L2 has begun, and interrupts that it has received. */
 	uint64_t begun, received;
 	uint64_t notified;
+	/* The last round in which everything has been sent. */
+	uint64_t sent;
 } shared;
 
 /* The pages that L1 gives to L2, addresses of the guest. */
@@ -76,6 +80,17 @@ static void l2_code(void)
 	}
 }
 
+/* L2 may exit anywhere: L1 doesn't keep its registers.  Interrupts stay disabled. */
+static void l2_wait_code(void)
+{
+	asm volatile("incq %[begun]\n\t"
+		     "1: pause\n\t"
+		     "cmpq $0, %[sent]\n\t"
+		     "je 1b\n\t"
+		     "vmcall"
+		     : [begun] "+m" (shared.begun) : [sent] "m" (shared.sent));
+}
+
 static void set_up_l2(struct vmx_pages *vmx, void *stack)
 {
 	GUEST_ASSERT(prepare_for_vmx_operation(vmx));
@@ -98,6 +113,28 @@ static void set_up_l2(struct vmx_pages *vmx, void *stack)
 	vmwrite(POSTED_INTR_NV, NOTIFICATION_VECTOR);
 }
 
+/* The interrupt of lower priority makes L2 exit, and L2 has the posted one. */
+static void receive_two_at_once(uint64_t n)
+{
+	memset(pages->apic, 0, PAGE_SIZE);
+	WRITE_ONCE(shared.sent, 0);
+	vmwrite(GUEST_INTR_STATUS, 0);
+	vmwrite(GUEST_RIP, (unsigned long)l2_wait_code);
+	vmwrite(GUEST_RFLAGS, 2);
+
+	GUEST_ASSERT(!vmresume());
+	while (vmreadz(VM_EXIT_REASON) == EXIT_REASON_EXTERNAL_INTERRUPT) {
+		GUEST_ASSERT_3((uint8_t)vmreadz(VM_EXIT_INTR_INFO) == OTHER_VECTOR,
+			       vmreadz(VM_EXIT_INTR_INFO), n, 0);
+		x2apic_write_reg(APIC_EOI, 0);
+		GUEST_ASSERT(!vmresume());
+	}
+	GUEST_ASSERT_3(vmreadz(VM_EXIT_REASON) == EXIT_REASON_VMCALL,
+		       vmreadz(VM_EXIT_REASON), n, 0);
+	GUEST_ASSERT_3((uint8_t)vmreadz(GUEST_INTR_STATUS) == L2_VECTOR,
+		       vmreadz(GUEST_INTR_STATUS), n, 0);
+}
+
 static void receiver_code(struct vmx_pages *vmx)
 {
 	unsigned long stack[L2_STACK_SIZE];
@@ -116,8 +153,17 @@ static void receiver_code(struct vmx_pages *vmx)
 		GUEST_ASSERT_3(shared.received == n, shared.received, n, 0);
 		vmwrite(GUEST_RIP, vmreadz(GUEST_RIP) + vmreadz(VM_EXIT_INSTRUCTION_LEN));
 	}
+	for (; n <= 2 * NR_ROUNDS; n++)
+		receive_two_at_once(n);
 	GUEST_ASSERT_3(!shared.notified, shared.notified, n, 0);
 	GUEST_DONE();
+}
+
+static void notify(void)
+{
+	__sync_fetch_and_or(&pages->descriptor[L2_VECTOR / 64], 1ul << L2_VECTOR % 64);
+	__sync_fetch_and_or(&pages->descriptor[PI_ON / 64], 1ul << PI_ON % 64);
+	x2apic_write_reg(APIC_ICR, NOTIFICATION_VECTOR);
 }
 
 static void sender_code(void)
@@ -130,9 +176,16 @@ static void sender_code(void)
 			cpu_relax();
 		for (tsc = rdtsc(); !(n & 1) && rdtsc() - tsc < TIME_TO_BLOCK;)
 			cpu_relax();
-		__sync_fetch_and_or(&pages->descriptor[L2_VECTOR / 64], 1ul << L2_VECTOR % 64);
-		__sync_fetch_and_or(&pages->descriptor[PI_ON / 64], 1ul << PI_ON % 64);
-		x2apic_write_reg(APIC_ICR, NOTIFICATION_VECTOR);
+		notify();
+	}
+	for (; n <= 2 * NR_ROUNDS; n++) {
+		while (READ_ONCE(shared.begun) != n)
+			cpu_relax();
+		x2apic_write_reg(APIC_ICR, OTHER_VECTOR);
+		notify();
+		for (tsc = rdtsc(); rdtsc() - tsc < TIME_TO_BLOCK;)
+			cpu_relax();
+		WRITE_ONCE(shared.sent, n);
 	}
 	GUEST_DONE();
 }
