@@ -187,10 +187,16 @@ static char *read_line(const char *start)
 	return line;
 }
 
+bool check_wants_reasons;
+
 /* The reasons, or NULL if KVM doesn't tell. */
 static char *read_reasons(void)
 {
-	return read_line("apicv: ");
+	char *line = read_line("apicv: ");
+
+	if (check_wants_reasons && (!line || !line[0]))
+		fail("KVM doesn't tell what inhibits APICv");
+	return line;
 }
 
 /* The ticks that the file says are owed, -1 if it says nothing. */

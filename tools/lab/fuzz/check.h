@@ -20,6 +20,8 @@ int check_find(uint8_t vector, unsigned int targets);
  */
 void check_caused(const char *reason);
 void check_inhibits(void);
+/* It's a failure if KVM doesn't tell what inhibits APICv: the unpatched one doesn't. */
+extern bool check_wants_reasons;
 void check_inhibits_are_gone(void);
 
 uint64_t check_digest(void);
