@@ -40,7 +40,7 @@ static struct {
 	uint64_t taken, spurious, wrong;
 } shared;
 
-static void outb(uint16_t port, uint8_t value)
+static void out8(uint16_t port, uint8_t value)
 {
 	asm volatile("outb %0, %1" :: "a"(value), "Nd"(port));
 }
@@ -49,7 +49,7 @@ static void take(uint8_t vector)
 {
 	if (vector == PIC_BASE + INPUT) {
 		shared.taken++;
-		outb(PIC_CMD, SPECIFIC_EOI | INPUT);
+		out8(PIC_CMD, SPECIFIC_EOI | INPUT);
 	} else if (vector == PIC_BASE + SPURIOUS_INPUT) {
 		shared.spurious++;
 	} else {
@@ -125,12 +125,12 @@ static void l1_vmx_code(struct vmx_pages *vmx)
 
 static void set_up_pic(void)
 {
-	outb(PIC_CMD, 0x11);
-	outb(PIC_DATA, PIC_BASE);
-	outb(PIC_DATA, 4);
-	outb(PIC_DATA, 1);
-	outb(PIC_ELCR, 1 << INPUT);
-	outb(PIC_DATA, 0xff);
+	out8(PIC_CMD, 0x11);
+	out8(PIC_DATA, PIC_BASE);
+	out8(PIC_DATA, 4);
+	out8(PIC_DATA, 1);
+	out8(PIC_ELCR, 1 << INPUT);
+	out8(PIC_DATA, 0xff);
 }
 
 static void toggle_code(void)
@@ -145,10 +145,10 @@ static void toggle_code(void)
 		cpu_relax();
 	/* The time in between varies, so that each place is hit. */
 	for (i = 0; i < NR_ROUNDS; i++) {
-		outb(PIC_DATA, (uint8_t)~(1 << INPUT));
+		out8(PIC_DATA, (uint8_t)~(1 << INPUT));
 		for (j = 0; j < i % 64; j++)
 			cpu_relax();
-		outb(PIC_DATA, 0xff);
+		out8(PIC_DATA, 0xff);
 	}
 	WRITE_ONCE(shared.stop, 1);
 	GUEST_DONE();
