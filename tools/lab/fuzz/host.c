@@ -2,10 +2,11 @@
 /*
  * What the host does with memory of which the guest must not notice anything: the
  * APIC-access page, which KVM has mapped into this process, is unmapped, freed, moved or
- * inaccessible for a moment; memory types are programmed.
+ * inaccessible for a moment; memory types are programmed; memory is short and CPUs busy.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -36,12 +37,13 @@ static void *find_page(void)
 	return page;
 }
 
-static void compact(void)
+/* Not each kernel can do all of that. */
+static void set_vm(const char *path, const char *value)
 {
-	int fd = open("/proc/sys/vm/compact_memory", O_WRONLY);
+	int fd = open(path, O_WRONLY);
 
-	if (fd >= 0 && write(fd, "1", 1) != 1)
-		perror("compact_memory");
+	if (fd >= 0 && write(fd, value, 1) != 1)
+		perror(path);
 	close(fd);
 }
 
@@ -85,7 +87,7 @@ void op_page(const uint16_t *args)
 		if (madvise(page, PAGE, advice[what]) && what < 2)
 			fail("madvise(%d) of the APIC-access page: %s", advice[what], strerror(errno));
 	} else if (what == ARRAY_SIZE(advice)) {
-		compact();
+		set_vm("/proc/sys/vm/compact_memory", "1");
 	} else {
 		take_away(page, actor(args[0]), args[2] % 3000);
 	}
@@ -147,4 +149,36 @@ void op_dma(const uint16_t *args)
 	else
 		noncoherent_dma_stop(dma);
 	is_started = start;
+}
+
+static void *hog(void *us)
+{
+	uint64_t end = now_us() + (unsigned long)us;
+
+	while (now_us() < end)
+		;
+	return NULL;
+}
+
+/* what, how much: KVM's shrinker and all others, memory that somebody else wants, a CPU that somebody else has for some time */
+void op_pressure(const uint16_t *args)
+{
+	size_t size = (1 + args[1] % 16) << 20;
+	pthread_t thread;
+	void *mem;
+
+	note("pressure: %u", args[0] % 3);
+	switch (args[0] % 3) {
+	case 0:
+		set_vm("/proc/sys/vm/drop_caches", "2");
+		break;
+	case 1:
+		mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		TEST_ASSERT(mem != MAP_FAILED, "mmap()");
+		munmap(mem, size);
+		break;
+	default:
+		TEST_ASSERT(!pthread_create(&thread, NULL, hog, (void *)(unsigned long)(args[1] * 10)), "pthread_create()");
+		pthread_detach(thread);
+	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Operations of apic_fuzz that change where memory is, and of which type it is.
+ * Operations of apic_fuzz that change where memory is, of which type it is, and who else wants it.
  */
 #ifndef APIC_FUZZ_HOST_H
 #define APIC_FUZZ_HOST_H
@@ -10,6 +10,7 @@
 void op_page(const uint16_t *args);
 void op_mtrr(const uint16_t *args);
 void op_dma(const uint16_t *args);
+void op_pressure(const uint16_t *args);
 
 /* Before a migration: DMA would keep the old VM. */
 void dma_stop(void);

@@ -1406,7 +1406,7 @@ const struct op_type op_types[] = {
 	{ "kill", 1, op_kill }, { "pit", 4, op_pit }, { "pitpic", 1, op_pit_pic },
 	{ "pitmask", 2, op_pit_mask }, { "reinject", 1, op_reinject },
 	{ "resample", 4, op_resample }, { "across", 3, op_across }, { "pveoi", 2, op_pv_eoi }, { "smi", 2, op_smi }, { "l2", 4, op_l2 },
-	{ "page", 2, op_page }, { "mtrr", 2, op_mtrr }, { "dma", 1, op_dma },
+	{ "page", 2, op_page }, { "mtrr", 2, op_mtrr }, { "dma", 1, op_dma }, { "pressure", 1, op_pressure },
 };
 const int nr_op_types = ARRAY_SIZE(op_types);
 
