@@ -35,6 +35,14 @@ die()
 	exit 1
 }
 
+engine_dir=${LAB_ENGINES:-$top/tools/lab/engines}
+engines() { find "$engine_dir" -type f -executable -printf '%f ' | tr ' ' '\n' | sort | xargs; }
+
+known_engine()
+{
+	[ -n "$1" ] && [ -x "$engine_dir/$1" ] || die "no engine is called '$1'" "ENGINE= one of: $(engines)"
+}
+
 # logged LOG WHAT NEXT COMMAND...: run with its output in LOG; on failure show the end of it and die.
 logged()
 {
