@@ -61,11 +61,16 @@ vm()
 }
 
 @test "an unpatched kernel: what changes while we look" {
-	mkdir -p "$DEBUGFS/kvm/1-7" "$TRACEFS/events/kvm/kvm_apicv_inhibit_changed"
-	: > "$TRACEFS/events/kvm/kvm_apicv_inhibit_changed/enable"
+	local event=events/kvm/kvm_apicv_inhibit_changed
+	mkdir -p "$DEBUGFS/kvm/1-7" "$TRACEFS/$event" "$TRACEFS/instances/kvm-x86-series/$event"
+	echo somebody > "$TRACEFS/trace"
+	echo 1 > "$TRACEFS/$event/enable"
+	echo ' x-1 [0] 1.0: kvm_apicv_inhibit_changed: set reason=7, inhibits=0x80' > "$TRACEFS/instances/kvm-x86-series/trace"
 	run -0 "$why"
-	[[ $output == *'tracing changes for 0 s'* ]]
-	[ "$(cat "$TRACEFS/events/kvm/kvm_apicv_inhibit_changed/enable")" = 0 ]
+	[[ $output == *'tracing changes for 0 s'*'set 1 times:'*'IRQWIN'* ]]
+	[ "$(cat "$TRACEFS/instances/kvm-x86-series/$event/enable")" = 0 ]
+	# Nobody else's buffer or events.
+	[ "$(cat "$TRACEFS/trace" "$TRACEFS/$event/enable")" = $'somebody\n1' ]
 }
 
 @test "an upstream kernel: its trace event has the numbers" {
