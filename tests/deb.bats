@@ -9,7 +9,7 @@ setup()
 	world
 	mkdir -p boot proc efi
 	export BOOT=$PWD/boot PROC=$PWD/proc EFIVARS=$PWD/efi
-	printf 'CONFIG_KVM=m\n' > "boot/config-$(uname -r)"
+	printf 'CONFIG_MODULES=y\nCONFIG_KVM=m\n' > "boot/config-$(uname -r)"
 	fake make 'echo "make was called"; exit 1'
 }
 
@@ -20,6 +20,12 @@ setup()
 	seq -f 'CONFIG_M%g=m' 300 >> "boot/config-$(uname -r)"
 	run "$top/scripts/deb"
 	last_line_says "too little disk" "up to 16"
+}
+
+@test "a kernel without modules: said before it's built" {
+	sed -i /MODULES/d "boot/config-$(uname -r)"
+	run "$top/scripts/deb"
+	last_line_says "this configuration has no modules" "CONFIG="
 }
 
 @test "no configuration" {
