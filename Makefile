@@ -101,6 +101,11 @@ fuzz:
 deb:
 	@scripts/deb
 
+# What these start is Python; the other verbs install it themselves.
+report submit-results bases why: python
+python:
+	@[ -x /usr/bin/python3 ] || { echo "FAILED: there is no python3. Next: sudo apt install python3" >&2; exit 1; }
+
 ## report     one HTML page of all results and figures, build/report.html; PREV=old.html: with the differences        1 s
 report:
 	@scripts/report $(if $(PREV),--against $(PREV))
@@ -133,4 +138,4 @@ clean:
 help:
 	@sed -n '3s/^# //p; s/^## //p' Makefile
 
-.PHONY: run test test-long test-all base apply kernel selftests kunit lab shell check bisect control bench bench-long fuzz deb report submit-results export bases send why clean help
+.PHONY: python run test test-long test-all base apply kernel selftests kunit lab shell check bisect control bench bench-long fuzz deb report submit-results export bases send why clean help

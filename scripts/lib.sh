@@ -35,6 +35,9 @@ die()
 	exit 1
 }
 
+# no_arguments "$@": for a script that takes none.
+no_arguments() { [ $# -eq 0 ] || die "unknown argument $1" "read the first lines of $0"; }
+
 engine_dir=${LAB_ENGINES:-$top/tools/lab/engines}
 engines() { find "$engine_dir" -type f -executable -printf '%f ' | tr ' ' '\n' | sort | xargs; }
 

@@ -107,3 +107,17 @@ setup() { world; }
 	[ "$status" -eq 1 ]
 	[[ $output == "FAILED: there is no built kvm-unit-tests in KUT=$BATS_TEST_TMPDIR. Next: "* ]]
 }
+
+@test "an argument that means nothing: nothing is done" {
+	local verb
+	mkdir -p build/kept
+	for verb in apply base check clean deb kunit run send; do
+		run "$top/scripts/$verb" --moon
+		last_line_says "unknown argument --moon" "scripts/$verb"
+	done
+	[ -d build/kept ]
+	run "$top/scripts/bases" --moon
+	last_line_says "--moon means nothing"
+	run "$top/scripts/count" moon.tap
+	last_line_says "there is no file moon.tap"
+}
