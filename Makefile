@@ -30,7 +30,7 @@ test:
 ##              host-modules (ENGINE=host and kvm in a Debian on emulated hosts, KVM as modules): its kernel 8 min, runs 15 min on busy cores
 ##              deb (packages of make deb, installed and booted in a Debian), avic (AVIC in guests of Debian's QEMU, base and patched) 15 min,
 ##              stock (QEMU's default machines, SeaBIOS and OVMF, irqchip on and split, boot Debian's kernel on each engine) 12 min,
-##              inhibits (the tests of AVIC where the CPU has no x2AVIC, and where it has erratum 1235) 3 min,
+##              inhibits (the tests of AVIC where the CPU has no x2AVIC, where it has erratum 1235, and where AVIC is off) 4 min,
 ##              memtypes (types that change while other CPUs use the memory: base, series and version 1 on four CPUs) 2 min
 test-long:
 	@scripts/test --long $(STAGES)
