@@ -6,8 +6,9 @@ Each function returns (heads of the columns, rows), in text that is neither HTML
 import json
 import re
 
-from runs import RESULTS, counted, load
+from runs import RESULTS, TOP, counted, load
 
+NOTES = TOP / "tools/lab/fuzz/undone"
 ENGINES = ("qemu-svm", "bochs-vmx", "bochs-svm", "host")
 
 
@@ -88,6 +89,27 @@ def programs(run):
     if run is None:
         return "not run"
     return "fail" if any(t["status"] == "fail" for t in run["tests"]) else "pass"
+
+
+def undone_cell(found):
+    """When the fuzzer finds a fault on an engine."""
+    if found is None:
+        return ""
+    when = [f"line {line} of the corpus" for line in found["corpus"]] + [f"program {found['seed']}"] * bool(found["seed"])
+    return ", ".join(when) or found["says"] or "no"
+
+
+def undone():
+    """Which old faults the fuzzer finds, tools/lab/fuzz/undo, and what a person knows of them, tools/lab/fuzz/undone."""
+    path = RESULTS / "6.1/fuzz-undone.json"
+    data = json.loads(path.read_text()) if path.exists() else {}
+    notes = dict(line.split(" | ", 1) for line in NOTES.read_text().splitlines() if not line.startswith("#"))
+    hosts = ("bochs-vmx", "bochs-svm", "off-bochs-vmx", "off-bochs-svm")
+    rows = []
+    for subject, found in data.items():
+        says = dict.fromkeys(of["says"] for of in found.values() if of["says"] and (of["corpus"] or of["seed"]))
+        rows.append([subject, *(undone_cell(found.get(host)) for host in hosts), "; ".join([*says, *filter(None, [notes.get(subject)])])])
+    return ("the series without", *hosts, "what it says, or why it doesn't"), rows
 
 
 ALL = {"Is AVIC on in guests of QEMU?": avic, "kvm-unit-tests": kut, "Selftests of newer kernels": newer, "Kernels that check": checked}
