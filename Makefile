@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Two commands: make run, make test. The rest: make help.
-# Variables: ENGINE=, ENGINES=, TESTS=, STAGES=, CPUS=, KERNEL=, APPEND= (kernel arguments), TOPIC=, TOPICS=, LINUX=, B= (the base: 6.1, 6.12, 7.3), SOURCES= (a folder of its source), KUT= (a built kvm-unit-tests), BUILD= (where everything is built)
+# Variables: ENGINE=, ENGINES=, TESTS=, STAGES=, CPUS=, KERNEL=, APPEND= (kernel arguments), TOPIC=, TOPICS=, LINUX=, B= (the base: 6.1, 6.12, 7.3), SOURCES= (a folder of its source), KUT= (a built kvm-unit-tests), BUILD= (where everything is built), PREV=, VERSION=, CONFIG=, SEED=, PROGRAMS=, LIMIT= (at the verbs that have them)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
@@ -49,7 +49,7 @@ base:
 apply:
 	@scripts/apply
 
-## kernel     build a kernel for the emulated hosts; KERNEL=patched|base|control|topic-NAME|v1|modular|debug|kasan|kcsan     7 min, again 15 s
+## kernel     build a kernel for the emulated hosts; KERNEL=patched|base|topic-NAME|without-COMMIT|v1|modular|debug|kasan|kcsan     7 min, again 15 s
 kernel:
 	@scripts/kernel $(KERNEL)
 

@@ -35,6 +35,9 @@ die()
 	exit 1
 }
 
+# only_mirrored WHAT: which other bases don't have.
+only_mirrored() { [ "$B" = "$mirrored_base" ] || die "$1 are for base $mirrored_base" "leave B= out"; }
+
 # no_arguments "$@": for a script that takes none.
 no_arguments() { [ $# -eq 0 ] || die "unknown argument $1" "read the first lines of $0"; }
 
