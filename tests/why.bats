@@ -65,9 +65,9 @@ vm()
 	mkdir -p "$DEBUGFS/kvm/1-7" "$TRACEFS/$event" "$TRACEFS/instances/kvm-x86-series/$event"
 	echo somebody > "$TRACEFS/trace"
 	echo 1 > "$TRACEFS/$event/enable"
-	echo ' x-1 [0] 1.0: kvm_apicv_inhibit_changed: set reason=7, inhibits=0x80' > "$TRACEFS/instances/kvm-x86-series/trace"
+	printf ' x-1 [0] 1.0: kvm_apicv_inhibit_changed: set reason=%s, inhibits=0x80\n' 7 8 > "$TRACEFS/instances/kvm-x86-series/trace"
 	run -0 "$why"
-	[[ $output == *'tracing changes for 0 s'*'set 1 times:'*'IRQWIN'* ]]
+	[[ $output == *'tracing changes for 0 s'*'set 1 times:'*'IRQWIN'*'PIT_REINJ'*'for good'* ]]
 	[ "$(cat "$TRACEFS/instances/kvm-x86-series/$event/enable")" = 0 ]
 	# Nobody else's buffer or events.
 	[ "$(cat "$TRACEFS/trace" "$TRACEFS/$event/enable")" = $'somebody\n1' ]
