@@ -76,7 +76,7 @@ setup()
 @test "a complete run: what it built just so bisect skips, the rest it builds; what has changed is named; a failed run is none" {
 	export RESULTS=$BATS_TEST_TMPDIR/results
 	run "$top/scripts/complete"
-	[ "$status" -eq 2 ] && [[ $output == *"no complete run"* ]]
+	[ "$status" -eq 1 ] && [[ $output == *"no complete run"* ]]
 	printf '1..1\nnot ok 1 - a\n' > bad.tap
 	run "$top/scripts/complete" record bad.tap
 	last_line_says "0 passed, 1 failed" "mend what failed"
@@ -84,7 +84,7 @@ setup()
 	printf '1..1\nok 1 - a\n' > good.tap
 	"$top/scripts/complete" record good.tap
 	run "$top/scripts/complete"
-	[ "$status" -eq 0 ] && [[ $output == *"nothing has changed"*"1 passed, 0 failed, 0 skipped"* ]]
+	[ "$status" -eq 0 ] && [[ $output == *"no patch has changed"*"1 passed, 0 failed, 0 skipped"* ]]
 	run "$top/scripts/bisect"
 	[ "$(grep -c '^ok .* # SKIP as in the complete run of ' <<< "$output")" -eq 15 ]
 	[ ! -e build/makes ]
@@ -92,18 +92,12 @@ setup()
 	topic three
 	"$top/scripts/export"
 	run "$top/scripts/complete"
-	[ "$status" -eq 2 ] && [[ $output == *"from three/0003-KVM-x86-Change-c-once-more.patch on"* ]]
+	[ "$status" -eq 1 ] && [[ $output == *"from three/0003-KVM-x86-Change-c-once-more.patch on"* ]]
 	run bash -c "\"$top/scripts/bisect\" 2> /dev/null"
 	[ "$(sed -n 's/^ok \([0-9]*\) .* # SKIP.*/\1/p' <<< "$output" | xargs)" = "1 2 3 4 5 6" ]
 	[ "$(grep -vc SKIP <<< "$output")" -eq 12 ]
 	run "$top/scripts/bisect" --all
 	[[ $output != *SKIP* ]]
-	sed -i 's/^tooling .*/tooling 0/' results/6.1/complete
-	linux reset -q --hard HEAD^
-	topic three
-	"$top/scripts/export"
-	run "$top/scripts/complete"
-	[ "$status" -eq 1 ] && [[ $output == *"scripts or tools/lab have changed"* ]]
 }
 
 @test "a topic's own selftests are those that its patches add" {
