@@ -91,11 +91,15 @@ def programs(run):
     return "fail" if any(t["status"] == "fail" for t in run["tests"]) else "pass"
 
 
+def fixes(base):
+    return [line[4:] for line in (TOP / "patches" / base / "control").read_text().splitlines() if line.startswith("fix ")]
+
+
 def undone_cell(found):
     """When the fuzzer finds a fault on an engine."""
     if found is None:
         return ""
-    when = [f"line {line} of the corpus" for line in found["corpus"]] + [f"program {found['seed']}"] * bool(found["seed"])
+    when = [f"corpus {line}" for line in found["corpus"]] + [f"program {found['seed']}"] * bool(found["seed"])
     return ", ".join(when) or found["says"] or "no"
 
 
@@ -106,9 +110,10 @@ def undone():
     notes = dict(line.split(" | ", 1) for line in NOTES.read_text().splitlines() if not line.startswith("#"))
     hosts = ("bochs-vmx", "bochs-svm", "off-bochs-vmx", "off-bochs-svm")
     rows = []
-    for subject, found in data.items():
-        says = dict.fromkeys(of["says"] for of in found.values() if of["says"] and (of["corpus"] or of["seed"]))
-        rows.append([subject, *(undone_cell(found.get(host)) for host in hosts), "; ".join([*says, *filter(None, [notes.get(subject)])])])
+    for subject in fixes("6.1"):
+        found = data.get(subject, {})
+        says = dict.fromkeys(re.sub(r"vCPU \d+", "a vCPU", re.sub(": .*", "", of["says"])) for of in found.values() if of["says"] and (of["corpus"] or of["seed"]))
+        rows.append([subject, *(undone_cell(found.get(host)) for host in hosts), "; ".join([*says, *filter(None, [notes.get(subject)])]) or "not tried"])
     return ("the series without", *hosts, "what it says, or why it doesn't"), rows
 
 
