@@ -98,6 +98,25 @@ static void start_timer(volatile struct mailbox *m)
 	write_reg(m, APIC_TMICT, m->b);
 }
 
+static void out8(uint16_t port, uint8_t value)
+{
+	asm volatile("outb %0, %1" :: "a"(value), "d"(port));
+}
+
+/* The time in between varies, so that each place of another vCPU is hit. */
+static void toggle(uint64_t times, uint64_t masks)
+{
+	uint64_t i;
+	int j;
+
+	for (i = 0; i < times; i++) {
+		out8(PIC_PORT + 1, masks);
+		for (j = 0; j < i % 64; j++)
+			cpu_relax();
+		out8(PIC_PORT + 1, masks >> 8);
+	}
+}
+
 static void open_window(void)
 {
 	int n = 100;
@@ -228,7 +247,10 @@ static uint64_t execute(volatile struct mailbox *m)
 		burst(m);
 		break;
 	case CMD_OUT8:
-		asm volatile("outb %0, %1" :: "a"((uint8_t)m->b), "d"((uint16_t)m->a));
+		out8(m->a, m->b);
+		break;
+	case CMD_TOGGLE:
+		toggle(m->a, m->b);
 		break;
 	case CMD_MMIO:
 		*(volatile uint32_t *)m->a = m->b;
@@ -310,8 +332,25 @@ static void exception_handler(struct ex_regs *regs)
 
 static void pic_handler(struct ex_regs *regs)
 {
-	asm volatile("outb %0, %1" :: "a"((uint8_t)0x20), "d"((uint16_t)0x20));
+	out8(PIC_PORT, 0x20);
 	me()->nr_ext++;
+}
+
+/* An EOI for this input only, as another vCPU may handle another one. */
+static void shared_handler(struct ex_regs *regs)
+{
+	volatile struct mailbox *m = me();
+
+	if (m->level[regs->vector])
+		out32(PORT_LOWER, m->level[regs->vector] - 1);
+	out8(PIC_PORT, 0x60 | SHARED_IRQ);
+	m->nr_shared++;
+}
+
+/* Of these, the PIC has none in service. */
+static void spurious_handler(struct ex_regs *regs)
+{
+	me()->nr_spurious++;
 }
 
 void guest_install(struct kvm_vm *vm)
@@ -324,6 +363,8 @@ void guest_install(struct kvm_vm *vm)
 	vm_install_exception_handler(vm, 2, nmi_handler);
 	for (vector = PIC_BASE; vector < BURST_VECTOR; vector++)
 		vm_install_exception_handler(vm, vector, pic_handler);
+	vm_install_exception_handler(vm, PIC_BASE + SHARED_IRQ, shared_handler);
+	vm_install_exception_handler(vm, PIC_BASE + SPURIOUS_IRQ, spurious_handler);
 	for (; vector < 256; vector++)
 		vm_install_exception_handler(vm, vector, irq_handler);
 }

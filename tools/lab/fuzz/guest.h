@@ -33,6 +33,7 @@ enum command {
 	CMD_WINDOW,	/* IF=1 for a moment */
 	CMD_BURST,	/* a IPIs of vector BURST_VECTOR + sender to APIC IDs below b */
 	CMD_OUT8,	/* b to port a */
+	CMD_TOGGLE,	/* a times the low byte of b to the PIC's mask, then the next one */
 	CMD_MMIO,	/* store b at GPA a */
 	CMD_WRMSR,	/* write b to MSR a, and read it */
 	CMD_CD,		/* CR0.CD = a */
@@ -63,6 +64,11 @@ enum command {
 #define IOAPIC_GPA	0xfec00000ull
 #define SLOT_GPA	0xc0000000ull
 #define PIC_BASE	0x20
+#define PIC_PORT	0x20
+
+/* The PIC's input that more than one vCPU may take, and that of interrupts that are gone. */
+#define SHARED_IRQ	4
+#define SPURIOUS_IRQ	7
 
 /* Vectors of bursts, one a sender; the PIT's; other vectors are between these and 0xfe. */
 #define BURST_VECTOR	0x28
@@ -79,7 +85,7 @@ struct mailbox {
 	/* Written by the guest. */
 	uint64_t done, result;
 	uint64_t base;			/* IA32_APICBASE, by which it accesses the APIC */
-	uint64_t nr_log, nr_nmi, nr_ext;
+	uint64_t nr_log, nr_nmi, nr_ext, nr_shared, nr_spurious;
 	uint8_t log[MAX_LOG];
 	uint8_t burst[MAX_VCPUS];	/* flags of the burst's senders */
 	/* Written by KVM and the guest: bit 0 makes an EOI unnecessary. */

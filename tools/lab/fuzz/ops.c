@@ -15,17 +15,15 @@
 #include "machine.h"
 #include "model.h"
 #include "ops.h"
+#include "pic.h"
 #include "pit.h"
 
 #define APIC_LDR	0xd0
 #define APIC_DFR	0xe0
 #define APIC_ISR	0x100
 #define APIC_TMR	0x180
-#define APIC_LVT0	0x350
 #define APIC_TMICT	0x380
-#define APIC_LVT_MASKED	BIT(16)
 
-#define EXT_IRQ		3
 #define MSI_GSI		24
 #define FUZZ_SLOT	9
 
@@ -120,6 +118,7 @@ static void software_enable(int i, bool enable)
 
 	write_reg(i, APIC_SPIV, svr);
 	model.apics[i].svr = svr;
+	model.apics[i].extint &= enable;
 	ids_changed();
 }
 
@@ -317,8 +316,12 @@ static void op_init(const uint16_t *args)
 
 	if (is_off(i) || is_undefined(icr) || targets & (1u << i | 1) || pit_owes())
 		return;
-	for (j = 0; j < nr_vcpus; j++)
+	for (j = 0; j < nr_vcpus; j++) {
 		nr_sipi[j] = cpus[j].nr_sipi;
+		/* The PIC would wait for its EOI. */
+		if (targets & 1u << j && model.apics[j].extint)
+			pic_accept(j, false);
+	}
 	send(i, icr | APIC_DM_INIT);
 	send(i, icr | APIC_DM_STARTUP | SIPI_VECTOR);
 	for (j = 0; j < nr_vcpus; j++) {
@@ -904,52 +907,6 @@ static void op_resample(const uint16_t *args)
 	raise_pin(RESAMPLE_PIN);
 }
 
-static void out8(uint16_t port, uint8_t value)
-{
-	execute(0, CMD_OUT8, port, value);
-}
-
-/* All but one of its pins are masked, and @others. */
-void program_pic(uint8_t others)
-{
-	const struct { uint16_t port; uint8_t irq, imr, cascade; } pics[] = {
-		{ 0x20, PIC_BASE, (uint8_t)~(1u << EXT_IRQ | others), 4 },
-		{ 0xa0, PIC_BASE, 0xff, 2 },
-	};
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(pics); i++) {
-		out8(pics[i].port, 0x11);
-		out8(pics[i].port + 1, pics[i].irq);
-		out8(pics[i].port + 1, pics[i].cascade);
-		out8(pics[i].port + 1, 1);
-		out8(pics[i].port + 1, pics[i].imr);
-	}
-}
-
-/* A vCPU whose APIC is off takes ExtINTs, too. */
-bool one_is_off(void)
-{
-	int i;
-
-	for (i = 0; i < nr_vcpus; i++)
-		if (is_off(i))
-			return true;
-	return false;
-}
-
-/* ExtINT, which vCPU 0 takes. */
-static void op_extint(const uint16_t *args)
-{
-	if (machine_is_split || one_is_off() || model.ext_pending || !enabled(1))
-		return;
-	write_reg(0, APIC_LVT0, APIC_DM_EXTINT);
-	kvm_irq_line(vm, EXT_IRQ, 1);
-	kvm_irq_line(vm, EXT_IRQ, 0);
-	model.ext_pending = 1;
-	check_caused("IRQWIN");
-}
-
 static void block_irqs(int i, bool block)
 {
 	struct kvm_guest_debug debug = {};
@@ -1202,7 +1159,7 @@ static void step(void)
 	check_all();
 }
 
-static void wait_by(int i, enum wait wait)
+void wait_by(int i, enum wait wait)
 {
 	mailbox(i)->wait = wait;
 	model.apics[i].wait = wait;
@@ -1402,7 +1359,8 @@ const struct op_type op_types[] = {
 	{ "mode", 3, op_mode }, { "base", 3, op_base }, { "read", 10, op_read },
 	{ "readcr8", 2, op_read_cr8 }, { "load", 2, op_load }, { "msi", 8, op_msi },
 	{ "irqfd", 2, op_irqfd }, { "pin", 6, op_pin }, { "line", 10, op_line },
-	{ "extint", 3, op_extint }, { "blockirq", 4, op_blockirq }, { "autoeoi", 3, op_autoeoi },
+	{ "extint", 3, op_extint }, { "lvt0", 4, op_lvt0 }, { "picline", 8, op_pic_line },
+	{ "pictoggle", 2, op_pic_toggle }, { "blockirq", 4, op_blockirq }, { "autoeoi", 3, op_autoeoi },
 	{ "setlapic", 3, op_setlapic }, { "state", 2, op_state }, { "migrate", 2, op_migrate }, { "kick", 3, op_kick },
 	{ "create", 1, op_create }, { "slot", 2, op_slot }, { "burst", 2, op_burst },
 	{ "kill", 1, op_kill }, { "pit", 4, op_pit }, { "pitpic", 1, op_pit_pic },
@@ -1423,7 +1381,7 @@ void ops_begin(int vcpus, bool is_split)
 	for (i = 0; i < 2 || i < vcpus - 1; i++)
 		add_vcpu();
 	if (!is_split)
-		program_pic(0);
+		pic_program(0);
 	check_all();
 }
 
@@ -1440,6 +1398,7 @@ void ops_end(void)
 {
 	int i;
 
+	pic_lower();
 	for (i = 0; i < nr_vcpus; i++)
 		undo(i);
 	check_all();
