@@ -445,7 +445,7 @@ static void save(struct saved *saved, struct kvm_irqchip *chips)
 	}
 }
 
-static void restore(struct saved *saved, struct kvm_irqchip *chips)
+static void restore(struct saved *saved, struct kvm_irqchip *chips, void (*created)(int i))
 {
 	int i;
 
@@ -453,13 +453,14 @@ static void restore(struct saved *saved, struct kvm_irqchip *chips)
 		vm_ioctl(vm, KVM_SET_IRQCHIP, &chips[i]);
 	for (i = 0; i < nr_vcpus; i++) {
 		cpus[i].vcpu = vm_vcpu_recreate(vm, i);
+		created(i);
 		vcpu_load_state(cpus[i].vcpu, saved[i].state);
 		vcpu_ioctl(cpus[i].vcpu, KVM_SET_LAPIC, &saved[i].lapic);
 		kvm_x86_state_cleanup(saved[i].state);
 	}
 }
 
-void machine_migrate(void (*restored)(int i))
+void machine_migrate(void (*created)(int i), void (*restored)(int i))
 {
 	static struct kvm_irqchip chips[NR_IRQCHIPS];
 	static struct saved saved[MAX_VCPUS];
@@ -473,7 +474,7 @@ void machine_migrate(void (*restored)(int i))
 	if (machine_is_split)
 		split();
 	place_smi_code();
-	restore(saved, chips);
+	restore(saved, chips, created);
 	for (i = 0; i < nr_vcpus; i++) {
 		restored(i);
 		machine_start(i);

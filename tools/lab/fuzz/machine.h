@@ -91,9 +91,10 @@ bool machine_is_out(int i);
 void machine_poke(int i);
 
 /*
- * Save everything, and restore it into a new VM, as a migration does.  @restored is
- * called for each vCPU before it runs, for what the VMM has to do once more.
+ * Save everything, and restore it into a new VM, as a migration does.  For what the VMM has
+ * to do once more, @created is called for each vCPU before its state is restored, and
+ * @restored before it runs.
  */
-void machine_migrate(void (*restored)(int i));
+void machine_migrate(void (*created)(int i), void (*restored)(int i));
 
 #endif

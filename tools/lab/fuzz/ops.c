@@ -663,12 +663,10 @@ void set_routes(void)
 
 static int irqfd = -1;
 
-static void create_irqfd(void)
+static void assign_irqfd(void)
 {
-	struct kvm_irqfd args = { .gsi = MSI_GSI };
+	struct kvm_irqfd args = { .gsi = MSI_GSI, .fd = irqfd };
 
-	irqfd = eventfd(0, EFD_NONBLOCK);
-	args.fd = irqfd;
 	vm_ioctl(vm, KVM_IRQFD, &args);
 }
 
@@ -681,8 +679,10 @@ static void op_irqfd(const uint16_t *args)
 	msi_address = BASE_DEFAULT | dest << 12;
 	msi_data = vector;
 	set_routes();
-	if (irqfd < 0)
-		create_irqfd();
+	if (irqfd < 0) {
+		irqfd = eventfd(0, EFD_NONBLOCK);
+		assign_irqfd();
+	}
 	TEST_ASSERT(write(irqfd, &one, sizeof(one)) == sizeof(one), "write()");
 	deliver(vector, model_targets(-1, (uint64_t)dest << 32), false);
 }
@@ -936,13 +936,23 @@ static void op_blockirq(const uint16_t *args)
 
 static bool has_synic[MAX_VCPUS];
 
+static void create_synic(int i)
+{
+	vcpu_enable_cap(cpus[i].vcpu, KVM_CAP_HYPERV_SYNIC2, 0);
+	has_synic[i] = true;
+}
+
+static void write_sint(int i, bool auto_eoi)
+{
+	vcpu_set_msr(cpus[i].vcpu, MSR_SINT0, SINT_VECTOR | (auto_eoi ? SINT_AUTO_EOI : 0));
+}
+
 static void set_auto_eoi(int i, bool on)
 {
 	machine_stop(i);
 	if (!has_synic[i])
-		vcpu_enable_cap(cpus[i].vcpu, KVM_CAP_HYPERV_SYNIC2, 0);
-	has_synic[i] = true;
-	vcpu_set_msr(cpus[i].vcpu, MSR_SINT0, SINT_VECTOR | (on ? SINT_AUTO_EOI : 0));
+		create_synic(i);
+	write_sint(i, on);
 	machine_start(i);
 	model.apics[i].auto_eoi = on;
 	check_caused("HYPERV");
@@ -982,30 +992,39 @@ static void op_state(const uint16_t *args)
 	machine_start(i);
 }
 
+static void restore_vm(void)
+{
+	pit_restore();
+	set_routes();
+	if (irqfd >= 0)
+		assign_irqfd();
+	if (resample_fds[0] >= 0)
+		assign_resample(KVM_IRQFD_FLAG_RESAMPLE);
+}
+
+static void prepare(int i)
+{
+	if (has_synic[i])
+		create_synic(i);
+}
+
 /* What's no part of the state that is saved. */
 static void restore_rest(int i)
 {
 	if (i == 0)
-		pit_restore();
-	if (i == 0 && machine_is_split)
-		set_routes();
+		restore_vm();
+	if (has_synic[i])
+		write_sint(i, model.apics[i].auto_eoi);
 	if (model.apics[i].blocked)
 		block_irqs(i, true);
 }
 
-/* A new VM.  What the VMM would have to set up once more isn't there. */
+/* A new VM. */
 static void op_migrate(const uint16_t *args)
 {
-	int i;
-
-	for (i = 0; i < nr_vcpus; i++)
-		if (has_synic[i])
-			return;
-	if (irqfd >= 0 || resample_fds[0] >= 0)
-		return;
 	dma_stop();
 	pit_save();
-	machine_migrate(restore_rest);
+	machine_migrate(prepare, restore_rest);
 }
 
 /* actor: out of KVM_RUN and back */
@@ -1270,6 +1289,26 @@ static void op_across(const uint16_t *args)
 	raise_pin(pin);
 }
 
+/*
+ * who, vector: vCPU 0 waits for an ExtINT while interrupts are masked, and so does another vCPU
+ * for one of its local APIC, which it takes first.
+ */
+static void op_windows(const uint16_t *args)
+{
+	int i = 1 + args[0] % (nr_vcpus - 1);
+
+	if (pit_owes() || is_off(0))
+		return;
+	make_ready(i, WAIT_CLI);
+	wait_by(0, WAIT_CLI);
+	op_extint(args);
+	step();
+	op_ipi((uint16_t[]){ i, 5 << 1, 0, args[1] });
+	step();
+	wait_by(i, args[2] % 2 ? WAIT_SPIN : WAIT_HLT);
+	wait_by(0, args[3] % 2 ? WAIT_SPIN : WAIT_HLT);
+}
+
 static void disturb(uint16_t how, int i)
 {
 	switch (how % 5) {
@@ -1360,7 +1399,7 @@ const struct op_type op_types[] = {
 	{ "readcr8", 2, op_read_cr8 }, { "load", 2, op_load }, { "msi", 8, op_msi },
 	{ "irqfd", 2, op_irqfd }, { "pin", 6, op_pin }, { "line", 10, op_line },
 	{ "extint", 3, op_extint }, { "lvt0", 4, op_lvt0 }, { "picline", 8, op_pic_line },
-	{ "pictoggle", 2, op_pic_toggle }, { "blockirq", 4, op_blockirq }, { "autoeoi", 3, op_autoeoi },
+	{ "pictoggle", 2, op_pic_toggle }, { "windows", 2, op_windows }, { "blockirq", 4, op_blockirq }, { "autoeoi", 3, op_autoeoi },
 	{ "setlapic", 3, op_setlapic }, { "state", 2, op_state }, { "migrate", 2, op_migrate }, { "kick", 3, op_kick },
 	{ "create", 1, op_create }, { "slot", 2, op_slot }, { "burst", 2, op_burst },
 	{ "kill", 1, op_kill }, { "pit", 4, op_pit }, { "pitpic", 1, op_pit_pic },

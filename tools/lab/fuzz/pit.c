@@ -274,6 +274,5 @@ void pit_restore(void)
 	vm_ioctl(vm, KVM_SET_PIT2, &saved);
 	vm_ioctl(vm, KVM_REINJECT_CONTROL, &control);
 	model.pit.reinjects = control.pit_reinject;
-	set_routes();
 	void_ticks();
 }
