@@ -18,6 +18,7 @@
 #define CR0_CD		(1ul << 30)
 
 struct mailbox mail[MAX_VCPUS];
+struct posted posted;
 
 /* FS has the address of a vCPU's mailbox as its base. */
 static volatile struct mailbox *me(void)
@@ -209,6 +210,155 @@ static uint64_t run_l2(uint64_t where, uint64_t how)
 	return run_l2_on_svm((void *)where, how & L2_INTERCEPT);
 }
 
+/*
+ * Interrupts that another vCPU posts to L2.  L1 keeps no registers of L2, which therefore takes
+ * them itself only if it exits for nothing else; otherwise L1 sees what it would take.
+ */
+#define PI_ON		256
+#define RESUMES		1000
+
+static void l2_receives(void)
+{
+	asm volatile("1: incq %[begun]\n\t"
+		     "sti\n\t"
+		     "2: pause\n\t"
+		     "movq %[begun], %%rax\n\t"
+		     "cmpq %%rax, %[received]\n\t"
+		     "jne 2b\n\t"
+		     "cli\n\t"
+		     "vmcall\n\t"
+		     "jmp 1b"
+		     : [begun] "+m"(posted.begun), [received] "+m"(posted.received) :: "rax");
+	__builtin_unreachable();
+}
+
+static void l2_halts(void)
+{
+	asm volatile("1: incq %[begun]\n\t"
+		     "sti\n\t"
+		     "hlt\n\t"
+		     "cli\n\t"
+		     "vmcall\n\t"
+		     "jmp 1b"
+		     : [begun] "+m"(posted.begun));
+	__builtin_unreachable();
+}
+
+static void l2_is_asked(void)
+{
+	asm volatile("incq %[begun]\n\t"
+		     "1: pause\n\t"
+		     "vmcall\n\t"
+		     "jmp 1b"
+		     : [begun] "+m"(posted.begun));
+	__builtin_unreachable();
+}
+
+static void posted_handler(struct ex_regs *regs)
+{
+	posted.received++;
+}
+
+static void irq_handler(struct ex_regs *regs);
+
+/* The reason of an exit that isn't for an interrupt of L1. */
+static uint64_t resume_l2(bool *is_launched)
+{
+	struct ex_regs regs = {};
+
+	for (;;) {
+		if (*is_launched ? vmresume() : vmlaunch())
+			return -2;
+		*is_launched = true;
+		if (vmreadz(VM_EXIT_REASON) != EXIT_REASON_EXTERNAL_INTERRUPT)
+			return vmreadz(VM_EXIT_REASON);
+		regs.vector = (uint8_t)vmreadz(VM_EXIT_INTR_INFO);
+		irq_handler(&regs);
+	}
+}
+
+static void skip_vmcall(void)
+{
+	vmwrite(GUEST_RIP, vmreadz(GUEST_RIP) + vmreadz(VM_EXIT_INSTRUCTION_LEN));
+}
+
+/* One of them.  Returns 0, L2_LOST or an exit that there must not be. */
+static uint64_t receive_posted(uint64_t how, bool *is_launched)
+{
+	uint64_t reason;
+	int i;
+
+	/* Nothing is requested or in service. */
+	for (i = 0; i < 4096 / 8; i++)
+		((volatile uint64_t *)posted.apic)[i] = 0;
+	vmwrite(GUEST_INTR_STATUS, 0);
+	if (how & L2_EXITS)
+		vmwrite(GUEST_RIP, (uint64_t)l2_is_asked);
+	for (i = 0; i < RESUMES; i++) {
+		reason = resume_l2(is_launched);
+		if (reason != EXIT_REASON_VMCALL)
+			return reason;
+		skip_vmcall();
+		if (!(how & L2_EXITS))
+			return posted.received == posted.begun ? 0 : L2_LOST;
+		if ((uint8_t)vmreadz(GUEST_INTR_STATUS) == POSTED_VECTOR)
+			return 0;
+	}
+	return L2_LOST;
+}
+
+static void set_up_posted(uint64_t how)
+{
+	prepare_vmcs((void *)posted.nested, how & L2_HALTS ? l2_halts : l2_receives, l2_stack + sizeof(l2_stack) - 8);
+	vmwrite(PIN_BASED_VM_EXEC_CONTROL, vmreadz(PIN_BASED_VM_EXEC_CONTROL) |
+		PIN_BASED_EXT_INTR_MASK | PIN_BASED_POSTED_INTR);
+	vmwrite(CPU_BASED_VM_EXEC_CONTROL, vmreadz(CPU_BASED_VM_EXEC_CONTROL) | CPU_BASED_USE_MSR_BITMAPS |
+		CPU_BASED_TPR_SHADOW | CPU_BASED_ACTIVATE_SECONDARY_CONTROLS);
+	vmwrite(SECONDARY_VM_EXEC_CONTROL, vmreadz(SECONDARY_VM_EXEC_CONTROL) |
+		SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY);
+	vmwrite(VM_EXIT_CONTROLS, vmreadz(VM_EXIT_CONTROLS) | VM_EXIT_ACK_INTR_ON_EXIT);
+	vmwrite(EOI_EXIT_BITMAP0, 0);
+	vmwrite(EOI_EXIT_BITMAP1, 0);
+	vmwrite(EOI_EXIT_BITMAP2, 0);
+	vmwrite(EOI_EXIT_BITMAP3, 0);
+	vmwrite(VIRTUAL_APIC_PAGE_ADDR, posted.apic_gpa);
+	vmwrite(POSTED_INTR_DESC_ADDR, posted.descriptor_gpa);
+	vmwrite(POSTED_INTR_NV, NOTIFY_VECTOR);
+}
+
+static uint64_t run_l2_posted(uint64_t times, uint64_t how)
+{
+	struct vmx_pages *vmx = (void *)posted.nested;
+	bool is_launched = false;
+	uint64_t i, failed = 0;
+
+	if (!prepare_for_vmx_operation(vmx) || !load_vmcs(vmx))
+		return -1;
+	set_up_posted(how);
+	for (i = 0; i < times && !failed; i++)
+		failed = receive_posted(how, &is_launched);
+	asm volatile("vmxoff" ::: "memory");
+	set_cr4(get_cr4() & ~X86_CR4_VMXE);
+	return failed;
+}
+
+static void post(volatile struct mailbox *m, uint64_t times, uint64_t how, uint64_t target)
+{
+	uint64_t i;
+
+	for (i = 1; i <= times; i++) {
+		while (__atomic_load_n(&posted.begun, __ATOMIC_SEQ_CST) != i)
+			cpu_relax();
+		if (how & L2_EXITS) {
+			__atomic_store_n(&mail[target].burst[m->index], 1, __ATOMIC_SEQ_CST);
+			write_icr(m, target << 32 | (BURST_VECTOR + m->index));
+		}
+		__sync_fetch_and_or(&posted.descriptor[POSTED_VECTOR / 64], 1ul << POSTED_VECTOR % 64);
+		__sync_fetch_and_or(&posted.descriptor[PI_ON / 64], 1ul << PI_ON % 64);
+		write_icr(m, target << 32 | NOTIFY_VECTOR);
+	}
+}
+
 static uint64_t execute(volatile struct mailbox *m)
 {
 	uint64_t value = 0;
@@ -263,6 +413,11 @@ static uint64_t execute(volatile struct mailbox *m)
 		break;
 	case CMD_L2:
 		return run_l2(m->a, m->b);
+	case CMD_L2_POSTED:
+		return run_l2_posted(m->a, m->b);
+	case CMD_POST:
+		post(m, m->a, (uint32_t)m->b, m->b >> 32);
+		break;
 	}
 	return value;
 }
@@ -367,4 +522,5 @@ void guest_install(struct kvm_vm *vm)
 	vm_install_exception_handler(vm, PIC_BASE + SPURIOUS_IRQ, spurious_handler);
 	for (; vector < 256; vector++)
 		vm_install_exception_handler(vm, vector, irq_handler);
+	vm_install_exception_handler(vm, POSTED_VECTOR, posted_handler);
 }

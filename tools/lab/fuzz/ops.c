@@ -138,6 +138,17 @@ static void enable(int i)
  * Interrupts.
  */
 
+/* KVM: it's up to KVM which bits of a destination are whose. */
+static bool formats_are_mixed(void)
+{
+	int i;
+
+	for (i = 1; i < nr_vcpus; i++)
+		if (model.apics[i].dfr != model.apics[0].dfr)
+			return true;
+	return false;
+}
+
 /* Each bit of a logical destination is somebody's, who is enabled. */
 static bool is_complete(int src, uint64_t icr)
 {
@@ -146,6 +157,8 @@ static bool is_complete(int src, uint64_t icr)
 
 	if (!(icr & APIC_DEST_LOGICAL) || dest == 0xff)
 		return true;
+	if (formats_are_mixed())
+		return false;
 	for (bit = 0; bit < 16; bit++) {
 		uint64_t one = dest & ~0xffffull;
 
@@ -1299,7 +1312,8 @@ static void op_windows(const uint16_t *args)
 
 	if (pit_owes() || is_off(0))
 		return;
-	make_ready(i, WAIT_CLI);
+	make_ready(i, WAIT_SPIN);
+	wait_by(i, WAIT_CLI);
 	wait_by(0, WAIT_CLI);
 	op_extint(args);
 	step();
@@ -1346,7 +1360,7 @@ static bool all_done(void)
 	int i;
 
 	for (i = 0; i < nr_vcpus; i++)
-		if (mailbox(i)->done != mailbox(i)->seq)
+		if (!is_done(i))
 			return false;
 	return true;
 }
@@ -1381,6 +1395,44 @@ static void op_burst(const uint16_t *args)
 		model.apics[i].icr_known = false;
 }
 
+/*
+ * target, sender, how many and how L2 waits, how the VMM disturbs: interrupts that one vCPU posts
+ * to the L2 of another.
+ */
+static void op_l2_posted(const uint16_t *args)
+{
+	int i = actor(args[0]), j = (i + 1 + args[1] % (nr_vcpus - 1)) % nr_vcpus, n = 0;
+	uint64_t times = 1 + args[2] / 4 % 20, exit;
+	uint32_t how = args[2] % 4 == 0 ? 0 : args[2] % 4 == 1 ? L2_HALTS : L2_EXITS;
+
+	if (pit_owes())
+		return;
+	pic_lower();
+	make_ready(i, WAIT_SPIN);
+	make_ready(j, WAIT_SPIN);
+	if (!machine_posts_to_l2() || model_targets(j, (uint64_t)i << 32) != 1u << i)
+		return;
+	note("vCPU %d posts %lu interrupts to the L2 of vCPU %d: %x", j, times, i, how);
+	machine_posted()->begun = machine_posted()->received = 0;
+	command_start(i, CMD_L2_POSTED, times, how);
+	command_start(j, CMD_POST, times, (uint64_t)i << 32 | how);
+	while (!all_done() && n++ < 3)
+		disturb(args[3] + n, n % 2 ? i : j);
+	/* Nobody wakes an L2 that halts. */
+	if (!await(all_done()) && !is_done(i))
+		exit = L2_LOST;
+	else
+		exit = mailbox(i)->result;
+	if (exit == L2_LOST)
+		fail("vCPU %d: L2 lost interrupt %lu of %lu that were posted, %s", i, machine_posted()->begun,
+		     times, machine_describe_posted());
+	if (exit)
+		fail("vCPU %d: L2 exits for reason %lx", i, exit);
+	if (!await(!mailbox(i)->burst[j]))
+		fail("vCPU %d doesn't get an interrupt that makes L2 exit: %s", i, machine_describe(i));
+	model.apics[j].icr_known = false;
+}
+
 /* who halts, how many: end in the middle of it */
 static void op_kill(const uint16_t *args)
 {
@@ -1404,7 +1456,7 @@ const struct op_type op_types[] = {
 	{ "create", 1, op_create }, { "slot", 2, op_slot }, { "burst", 2, op_burst },
 	{ "kill", 1, op_kill }, { "pit", 4, op_pit }, { "pitpic", 1, op_pit_pic },
 	{ "pitmask", 2, op_pit_mask }, { "reinject", 1, op_reinject },
-	{ "resample", 4, op_resample }, { "across", 3, op_across }, { "pveoi", 2, op_pv_eoi }, { "smi", 2, op_smi }, { "l2", 4, op_l2 },
+	{ "resample", 4, op_resample }, { "across", 3, op_across }, { "pveoi", 2, op_pv_eoi }, { "smi", 2, op_smi }, { "l2", 4, op_l2 }, { "l2posted", 3, op_l2_posted },
 	{ "page", 2, op_page }, { "mtrr", 2, op_mtrr }, { "dma", 1, op_dma }, { "pressure", 1, op_pressure },
 };
 const int nr_op_types = ARRAY_SIZE(op_types);
