@@ -346,7 +346,7 @@ static void report(struct program *p, const char *name)
 static bool may_be_host(void)
 {
 	return strstr(result->why, " lost ") || strstr(result->why, " took ") ||
-	       strstr(result->why, " doesn't execute ");
+	       strstr(result->why, " doesn't execute ") || strstr(result->why, " doesn't get IPIs ");
 }
 
 /* Whether it fails each time. */

@@ -7,6 +7,7 @@
 #include "machine.h"
 #include "model.h"
 #include "ops.h"
+#include "pic.h"
 
 #define APIC_LDR	0xd0
 #define APIC_DFR	0xe0
@@ -136,6 +137,7 @@ void check_all(void)
 	}
 	await_tick();
 	check_resampled();
+	pic_check();
 	check_inhibits();
 }
 

@@ -18,6 +18,7 @@
 #define CR0_CD		(1ul << 30)
 
 struct mailbox mail[MAX_VCPUS];
+struct posted posted;
 
 /* FS has the address of a vCPU's mailbox as its base. */
 static volatile struct mailbox *me(void)
@@ -96,6 +97,25 @@ static void start_timer(volatile struct mailbox *m)
 	write_reg(m, APIC_LVTT, m->a);
 	write_reg(m, APIC_TDCR, APIC_TDR_DIV_1);
 	write_reg(m, APIC_TMICT, m->b);
+}
+
+static void out8(uint16_t port, uint8_t value)
+{
+	asm volatile("outb %0, %1" :: "a"(value), "d"(port));
+}
+
+/* The time in between varies, so that each place of another vCPU is hit. */
+static void toggle(uint64_t times, uint64_t masks)
+{
+	uint64_t i;
+	int j;
+
+	for (i = 0; i < times; i++) {
+		out8(PIC_PORT + 1, masks);
+		for (j = 0; j < i % 64; j++)
+			cpu_relax();
+		out8(PIC_PORT + 1, masks >> 8);
+	}
 }
 
 static void open_window(void)
@@ -190,6 +210,155 @@ static uint64_t run_l2(uint64_t where, uint64_t how)
 	return run_l2_on_svm((void *)where, how & L2_INTERCEPT);
 }
 
+/*
+ * Interrupts that another vCPU posts to L2.  L1 keeps no registers of L2, which therefore takes
+ * them itself only if it exits for nothing else; otherwise L1 sees what it would take.
+ */
+#define PI_ON		256
+#define RESUMES		1000
+
+static void l2_receives(void)
+{
+	asm volatile("1: incq %[begun]\n\t"
+		     "sti\n\t"
+		     "2: pause\n\t"
+		     "movq %[begun], %%rax\n\t"
+		     "cmpq %%rax, %[received]\n\t"
+		     "jne 2b\n\t"
+		     "cli\n\t"
+		     "vmcall\n\t"
+		     "jmp 1b"
+		     : [begun] "+m"(posted.begun), [received] "+m"(posted.received) :: "rax");
+	__builtin_unreachable();
+}
+
+static void l2_halts(void)
+{
+	asm volatile("1: incq %[begun]\n\t"
+		     "sti\n\t"
+		     "hlt\n\t"
+		     "cli\n\t"
+		     "vmcall\n\t"
+		     "jmp 1b"
+		     : [begun] "+m"(posted.begun));
+	__builtin_unreachable();
+}
+
+static void l2_is_asked(void)
+{
+	asm volatile("incq %[begun]\n\t"
+		     "1: pause\n\t"
+		     "vmcall\n\t"
+		     "jmp 1b"
+		     : [begun] "+m"(posted.begun));
+	__builtin_unreachable();
+}
+
+static void posted_handler(struct ex_regs *regs)
+{
+	posted.received++;
+}
+
+static void irq_handler(struct ex_regs *regs);
+
+/* The reason of an exit that isn't for an interrupt of L1. */
+static uint64_t resume_l2(bool *is_launched)
+{
+	struct ex_regs regs = {};
+
+	for (;;) {
+		if (*is_launched ? vmresume() : vmlaunch())
+			return -2;
+		*is_launched = true;
+		if (vmreadz(VM_EXIT_REASON) != EXIT_REASON_EXTERNAL_INTERRUPT)
+			return vmreadz(VM_EXIT_REASON);
+		regs.vector = (uint8_t)vmreadz(VM_EXIT_INTR_INFO);
+		irq_handler(&regs);
+	}
+}
+
+static void skip_vmcall(void)
+{
+	vmwrite(GUEST_RIP, vmreadz(GUEST_RIP) + vmreadz(VM_EXIT_INSTRUCTION_LEN));
+}
+
+/* One of them.  Returns 0, L2_LOST or an exit that there must not be. */
+static uint64_t receive_posted(uint64_t how, bool *is_launched)
+{
+	uint64_t reason;
+	int i;
+
+	/* Nothing is requested or in service. */
+	for (i = 0; i < 4096 / 8; i++)
+		((volatile uint64_t *)posted.apic)[i] = 0;
+	vmwrite(GUEST_INTR_STATUS, 0);
+	if (how & L2_EXITS)
+		vmwrite(GUEST_RIP, (uint64_t)l2_is_asked);
+	for (i = 0; i < RESUMES; i++) {
+		reason = resume_l2(is_launched);
+		if (reason != EXIT_REASON_VMCALL)
+			return reason;
+		skip_vmcall();
+		if (!(how & L2_EXITS))
+			return posted.received == posted.begun ? 0 : L2_LOST;
+		if ((uint8_t)vmreadz(GUEST_INTR_STATUS) == POSTED_VECTOR)
+			return 0;
+	}
+	return L2_LOST;
+}
+
+static void set_up_posted(uint64_t how)
+{
+	prepare_vmcs((void *)posted.nested, how & L2_HALTS ? l2_halts : l2_receives, l2_stack + sizeof(l2_stack) - 8);
+	vmwrite(PIN_BASED_VM_EXEC_CONTROL, vmreadz(PIN_BASED_VM_EXEC_CONTROL) |
+		PIN_BASED_EXT_INTR_MASK | PIN_BASED_POSTED_INTR);
+	vmwrite(CPU_BASED_VM_EXEC_CONTROL, vmreadz(CPU_BASED_VM_EXEC_CONTROL) | CPU_BASED_USE_MSR_BITMAPS |
+		CPU_BASED_TPR_SHADOW | CPU_BASED_ACTIVATE_SECONDARY_CONTROLS);
+	vmwrite(SECONDARY_VM_EXEC_CONTROL, vmreadz(SECONDARY_VM_EXEC_CONTROL) |
+		SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY);
+	vmwrite(VM_EXIT_CONTROLS, vmreadz(VM_EXIT_CONTROLS) | VM_EXIT_ACK_INTR_ON_EXIT);
+	vmwrite(EOI_EXIT_BITMAP0, 0);
+	vmwrite(EOI_EXIT_BITMAP1, 0);
+	vmwrite(EOI_EXIT_BITMAP2, 0);
+	vmwrite(EOI_EXIT_BITMAP3, 0);
+	vmwrite(VIRTUAL_APIC_PAGE_ADDR, posted.apic_gpa);
+	vmwrite(POSTED_INTR_DESC_ADDR, posted.descriptor_gpa);
+	vmwrite(POSTED_INTR_NV, NOTIFY_VECTOR);
+}
+
+static uint64_t run_l2_posted(uint64_t times, uint64_t how)
+{
+	struct vmx_pages *vmx = (void *)posted.nested;
+	bool is_launched = false;
+	uint64_t i, failed = 0;
+
+	if (!prepare_for_vmx_operation(vmx) || !load_vmcs(vmx))
+		return -1;
+	set_up_posted(how);
+	for (i = 0; i < times && !failed; i++)
+		failed = receive_posted(how, &is_launched);
+	asm volatile("vmxoff" ::: "memory");
+	set_cr4(get_cr4() & ~X86_CR4_VMXE);
+	return failed;
+}
+
+static void post(volatile struct mailbox *m, uint64_t times, uint64_t how, uint64_t target)
+{
+	uint64_t i;
+
+	for (i = 1; i <= times; i++) {
+		while (__atomic_load_n(&posted.begun, __ATOMIC_SEQ_CST) != i)
+			cpu_relax();
+		if (how & L2_EXITS) {
+			__atomic_store_n(&mail[target].burst[m->index], 1, __ATOMIC_SEQ_CST);
+			write_icr(m, target << 32 | (BURST_VECTOR + m->index));
+		}
+		__sync_fetch_and_or(&posted.descriptor[POSTED_VECTOR / 64], 1ul << POSTED_VECTOR % 64);
+		__sync_fetch_and_or(&posted.descriptor[PI_ON / 64], 1ul << PI_ON % 64);
+		write_icr(m, target << 32 | NOTIFY_VECTOR);
+	}
+}
+
 static uint64_t execute(volatile struct mailbox *m)
 {
 	uint64_t value = 0;
@@ -228,7 +397,10 @@ static uint64_t execute(volatile struct mailbox *m)
 		burst(m);
 		break;
 	case CMD_OUT8:
-		asm volatile("outb %0, %1" :: "a"((uint8_t)m->b), "d"((uint16_t)m->a));
+		out8(m->a, m->b);
+		break;
+	case CMD_TOGGLE:
+		toggle(m->a, m->b);
 		break;
 	case CMD_MMIO:
 		*(volatile uint32_t *)m->a = m->b;
@@ -241,6 +413,11 @@ static uint64_t execute(volatile struct mailbox *m)
 		break;
 	case CMD_L2:
 		return run_l2(m->a, m->b);
+	case CMD_L2_POSTED:
+		return run_l2_posted(m->a, m->b);
+	case CMD_POST:
+		post(m, m->a, (uint32_t)m->b, m->b >> 32);
+		break;
 	}
 	return value;
 }
@@ -310,8 +487,25 @@ static void exception_handler(struct ex_regs *regs)
 
 static void pic_handler(struct ex_regs *regs)
 {
-	asm volatile("outb %0, %1" :: "a"((uint8_t)0x20), "d"((uint16_t)0x20));
+	out8(PIC_PORT, 0x20);
 	me()->nr_ext++;
+}
+
+/* An EOI for this input only, as another vCPU may handle another one. */
+static void shared_handler(struct ex_regs *regs)
+{
+	volatile struct mailbox *m = me();
+
+	if (m->level[regs->vector])
+		out32(PORT_LOWER, m->level[regs->vector] - 1);
+	out8(PIC_PORT, 0x60 | SHARED_IRQ);
+	m->nr_shared++;
+}
+
+/* Of these, the PIC has none in service. */
+static void spurious_handler(struct ex_regs *regs)
+{
+	me()->nr_spurious++;
 }
 
 void guest_install(struct kvm_vm *vm)
@@ -324,6 +518,9 @@ void guest_install(struct kvm_vm *vm)
 	vm_install_exception_handler(vm, 2, nmi_handler);
 	for (vector = PIC_BASE; vector < BURST_VECTOR; vector++)
 		vm_install_exception_handler(vm, vector, pic_handler);
+	vm_install_exception_handler(vm, PIC_BASE + SHARED_IRQ, shared_handler);
+	vm_install_exception_handler(vm, PIC_BASE + SPURIOUS_IRQ, spurious_handler);
 	for (; vector < 256; vector++)
 		vm_install_exception_handler(vm, vector, irq_handler);
+	vm_install_exception_handler(vm, POSTED_VECTOR, posted_handler);
 }

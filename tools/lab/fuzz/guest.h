@@ -33,15 +33,23 @@ enum command {
 	CMD_WINDOW,	/* IF=1 for a moment */
 	CMD_BURST,	/* a IPIs of vector BURST_VECTOR + sender to APIC IDs below b */
 	CMD_OUT8,	/* b to port a */
+	CMD_TOGGLE,	/* a times the low byte of b to the PIC's mask, then the next one */
 	CMD_MMIO,	/* store b at GPA a */
 	CMD_WRMSR,	/* write b to MSR a, and read it */
 	CMD_CD,		/* CR0.CD = a */
 	CMD_L2,		/* a moment of L2 with IF=1; a: where L1 has what it needs, b: see L2_... */
+	CMD_L2_POSTED,	/* run L2 until a interrupts were posted to it, b: see L2_... */
+	CMD_POST,	/* post a interrupts to the L2 of the vCPU in the upper half of b, see L2_... */
 };
 
 /* L1 intercepts interrupts, and takes them itself; the processor has VMX. */
 #define L2_INTERCEPT	1
 #define L2_VMX		2
+/* L2 halts; it exits for another interrupt each time. */
+#define L2_HALTS	4
+#define L2_EXITS	8
+/* What its command returns if a posted interrupt doesn't come. */
+#define L2_LOST		-3ull
 
 /* The ports by which a guest leaves. */
 #define PORT_WAIT	0x1001	/* waits for a command */
@@ -63,9 +71,16 @@ enum command {
 #define IOAPIC_GPA	0xfec00000ull
 #define SLOT_GPA	0xc0000000ull
 #define PIC_BASE	0x20
+#define PIC_PORT	0x20
 
-/* Vectors of bursts, one a sender; the PIT's; other vectors are between these and 0xfe. */
+/* The PIC's input that more than one vCPU may take, and that of interrupts that are gone. */
+#define SHARED_IRQ	4
+#define SPURIOUS_IRQ	7
+
+/* Vectors of bursts, one a sender; of posted interrupts; the PIT's; other vectors are between these and 0xfe. */
 #define BURST_VECTOR	0x28
+#define NOTIFY_VECTOR	0x32
+#define POSTED_VECTOR	0x33
 #define FIRST_PIT_VECTOR	0x38
 #define FIRST_VECTOR	0x40
 
@@ -79,7 +94,7 @@ struct mailbox {
 	/* Written by the guest. */
 	uint64_t done, result;
 	uint64_t base;			/* IA32_APICBASE, by which it accesses the APIC */
-	uint64_t nr_log, nr_nmi, nr_ext;
+	uint64_t nr_log, nr_nmi, nr_ext, nr_shared, nr_spurious;
 	uint8_t log[MAX_LOG];
 	uint8_t burst[MAX_VCPUS];	/* flags of the burst's senders */
 	/* Written by KVM and the guest: bit 0 makes an EOI unnecessary. */
@@ -87,6 +102,16 @@ struct mailbox {
 };
 
 extern struct mailbox mail[MAX_VCPUS];
+
+/* What L1 gives to L2 for posted interrupts, and how far they are. */
+struct posted {
+	uint64_t nested;		/* where L1 has what it needs for L2 */
+	uint64_t *descriptor, *apic;
+	uint64_t descriptor_gpa, apic_gpa;
+	uint64_t begun, received;
+};
+
+extern struct posted posted;
 
 void guest_code(uint64_t index);
 struct kvm_vm;

@@ -253,7 +253,7 @@ void machine_wake(int i)
 	pthread_mutex_unlock(&c->lock);
 }
 
-static bool is_done(int i)
+bool is_done(int i)
 {
 	return mailbox(i)->done == mailbox(i)->seq;
 }
@@ -357,12 +357,51 @@ uint8_t machine_nr_smi(void)
 	return *(volatile uint8_t *)(smram + SMI_COUNT);
 }
 
+struct posted *machine_posted(void)
+{
+	return addr_gva2hva(vm, (vm_vaddr_t)&posted);
+}
+
+static void allocate_posted(void)
+{
+	struct posted *p = machine_posted();
+	vm_vaddr_t page = vm_vaddr_alloc_page(vm);
+
+	p->nested = machine_nested;
+	p->descriptor = (void *)page;
+	p->descriptor_gpa = addr_gva2gpa(vm, page);
+	page = vm_vaddr_alloc_page(vm);
+	p->apic = (void *)page;
+	p->apic_gpa = addr_gva2gpa(vm, page);
+}
+
+const char *machine_describe_posted(void)
+{
+	struct posted *p = machine_posted();
+	uint64_t *descriptor = addr_gva2hva(vm, (vm_vaddr_t)p->descriptor);
+	uint32_t *apic = addr_gva2hva(vm, (vm_vaddr_t)p->apic);
+	static char text[100];
+
+	snprintf(text, sizeof(text), "descriptor %lx, ON %lx, virtual IRR %x",
+		 descriptor[POSTED_VECTOR / 64], descriptor[4],
+		 apic[(APIC_IRR + POSTED_VECTOR / 32 * 0x10) / 4]);
+	return text;
+}
+
+bool machine_posts_to_l2(void)
+{
+	return kvm_cpu_has(X86_FEATURE_VMX) &&
+	       kvm_get_feature_msr(MSR_IA32_VMX_TRUE_PINBASED_CTLS) >> 32 & PIN_BASED_POSTED_INTR;
+}
+
 static void allocate_nested(void)
 {
-	if (kvm_cpu_has(X86_FEATURE_VMX))
+	if (kvm_cpu_has(X86_FEATURE_VMX)) {
 		vcpu_alloc_vmx(vm, &machine_nested);
-	else if (kvm_cpu_has(X86_FEATURE_SVM))
+		allocate_posted();
+	} else if (kvm_cpu_has(X86_FEATURE_SVM)) {
 		vcpu_alloc_svm(vm, &machine_nested);
+	}
 }
 
 static void split(void)
@@ -445,7 +484,7 @@ static void save(struct saved *saved, struct kvm_irqchip *chips)
 	}
 }
 
-static void restore(struct saved *saved, struct kvm_irqchip *chips)
+static void restore(struct saved *saved, struct kvm_irqchip *chips, void (*created)(int i))
 {
 	int i;
 
@@ -453,13 +492,14 @@ static void restore(struct saved *saved, struct kvm_irqchip *chips)
 		vm_ioctl(vm, KVM_SET_IRQCHIP, &chips[i]);
 	for (i = 0; i < nr_vcpus; i++) {
 		cpus[i].vcpu = vm_vcpu_recreate(vm, i);
+		created(i);
 		vcpu_load_state(cpus[i].vcpu, saved[i].state);
 		vcpu_ioctl(cpus[i].vcpu, KVM_SET_LAPIC, &saved[i].lapic);
 		kvm_x86_state_cleanup(saved[i].state);
 	}
 }
 
-void machine_migrate(void (*restored)(int i))
+void machine_migrate(void (*created)(int i), void (*restored)(int i))
 {
 	static struct kvm_irqchip chips[NR_IRQCHIPS];
 	static struct saved saved[MAX_VCPUS];
@@ -473,7 +513,7 @@ void machine_migrate(void (*restored)(int i))
 	if (machine_is_split)
 		split();
 	place_smi_code();
-	restore(saved, chips);
+	restore(saved, chips, created);
 	for (i = 0; i < nr_vcpus; i++) {
 		restored(i);
 		machine_start(i);

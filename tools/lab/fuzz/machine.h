@@ -63,6 +63,7 @@ void machine_destroy(void);
 /* Have a vCPU execute a command, whatever it waits by, and return the result. */
 uint64_t command(int i, enum command command, uint64_t a, uint64_t b);
 void command_start(int i, enum command command, uint64_t a, uint64_t b);
+bool is_done(int i);
 uint64_t command_finish(int i);
 
 /*
@@ -78,6 +79,11 @@ void machine_wake(int i);
 /* Where the guest has what L1 needs, by command CMD_L2. */
 extern vm_vaddr_t machine_nested;
 
+/* Whether L1 can post interrupts to L2, and the guest's state of that. */
+bool machine_posts_to_l2(void);
+struct posted *machine_posted(void);
+const char *machine_describe_posted(void);
+
 /* How many SMIs were handled; one byte. */
 uint8_t machine_nr_smi(void);
 
@@ -91,9 +97,10 @@ bool machine_is_out(int i);
 void machine_poke(int i);
 
 /*
- * Save everything, and restore it into a new VM, as a migration does.  @restored is
- * called for each vCPU before it runs, for what the VMM has to do once more.
+ * Save everything, and restore it into a new VM, as a migration does.  For what the VMM has
+ * to do once more, @created is called for each vCPU before its state is restored, and
+ * @restored before it runs.
  */
-void machine_migrate(void (*restored)(int i));
+void machine_migrate(void (*created)(int i), void (*restored)(int i));
 
 #endif

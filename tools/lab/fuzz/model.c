@@ -14,6 +14,7 @@ struct model model;
 void model_reset(void)
 {
 	memset(&model, 0, sizeof(model));
+	model.pic.told = -1;
 }
 
 void model_init(int i)
@@ -30,6 +31,7 @@ void model_init(int i)
 	a->tpr = 0;
 	a->icr = 0;
 	a->icr_known = true;
+	a->extint = false;
 
 	/* An interrupt that was to be acknowledged may be gone. */
 	for (p = model.pins; p < model.pins + NR_PINS; p++)
@@ -48,6 +50,8 @@ void model_add(int i, uint32_t vcpu_id)
 	a->mode = XAPIC;
 	a->base = BASE_DEFAULT;
 	a->wait = WAIT_OUT;
+	/* KVM: that of the first vCPU isn't masked. */
+	a->extint = i == 0;
 }
 
 uint32_t model_id(const struct apic *a)
@@ -282,6 +286,56 @@ static bool can_take(const struct apic *a, bool window)
 	       (window || a->wait == WAIT_HLT || a->wait == WAIT_SPIN);
 }
 
+/* One whose APIC is off takes all ExtINTs. */
+unsigned int model_acceptors(void)
+{
+	unsigned int acceptors = 0;
+	int i;
+
+	for (i = 0; i < MAX_VCPUS; i++)
+		if (model.apics[i].present && (model.apics[i].mode == OFF || model.apics[i].extint))
+			acceptors |= 1u << i;
+	return acceptors;
+}
+
+bool model_takes_ext(const struct apic *a, bool window)
+{
+	return a->present && !a->blocked && (window || a->wait == WAIT_HLT || a->wait == WAIT_SPIN);
+}
+
+void model_pic(bool line, bool masked)
+{
+	struct pic *p = &model.pic;
+	bool was_active = p->line && !p->masked, is_active = line && !masked;
+
+	p->line = line;
+	p->masked = masked;
+	if (is_active == was_active)
+		return;
+	p->due = false;
+	p->told = is_active ? __builtin_ffs(model_acceptors()) - 1 : -1;
+	p->may_be_spurious = !is_active || __builtin_popcount(model_acceptors()) > 1;
+}
+
+static void settle_pic(int window)
+{
+	struct pic *p = &model.pic;
+	unsigned int acceptors = model_acceptors();
+	int i;
+
+	if (!p->line || p->masked)
+		return;
+	if (p->told >= 0 && !(acceptors & 1u << p->told))
+		p->told = -1;
+	p->may_be_spurious |= __builtin_popcount(acceptors) > 1;
+	for (i = 0; i < MAX_VCPUS; i++) {
+		if (!(acceptors & 1u << i) || !model_takes_ext(&model.apics[i], i == window))
+			continue;
+		p->may_take |= 1u << i;
+		p->due |= i == p->told;
+	}
+}
+
 static bool settle_one(int i, bool window)
 {
 	struct apic *a = &model.apics[i];
@@ -309,6 +363,7 @@ void model_settle(int window)
 	bool changed;
 	int i;
 
+	settle_pic(window);
 	do {
 		changed = false;
 		for (i = 0; i < MAX_VCPUS; i++)

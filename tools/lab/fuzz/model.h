@@ -29,11 +29,13 @@ struct apic {
 	uint32_t ldr, dfr, svr;
 	uint8_t tpr;
 	bool auto_eoi, icr_known;
+	bool extint;			/* LVT0 accepts ExtINTs */
 	uint64_t icr;
 	uint8_t irr[256], isr[256], tmr[256];
 	enum wait wait;
 	bool keep;
 	unsigned int nr_log, nr_nmi, nr_ext, nmi_pending;
+	unsigned int nr_shared, nr_spurious;
 	uint8_t log[MAX_LOG];
 };
 
@@ -57,10 +59,20 @@ struct pit {
 	bool has_ticked;		/* one that was owed came, since the last quiet point */
 };
 
+/* The PIC's input that is shared, see pic.c. */
+struct pic {
+	bool line, masked;
+	int told;			/* who has to take it as soon as it can, or -1 */
+	bool due;			/* it can */
+	unsigned int may_take, could_take;	/* vCPUs that may, since the last check and before */
+	bool may_be_spurious;
+};
+
 struct model {
 	struct apic apics[MAX_VCPUS];
 	struct pin pins[NR_PINS];
 	struct pit pit;
+	struct pic pic;
 	unsigned int ext_pending;	/* ExtINTs, which are for vCPU 0 */
 };
 
@@ -99,6 +111,15 @@ bool model_is_idle(const struct apic *a);
 
 /* What a read of register @reg yields.  False if the model doesn't say. */
 bool model_reg(const struct apic *a, unsigned int reg, uint64_t *value);
+
+/* The vCPUs that accept ExtINTs, as a bitmap. */
+unsigned int model_acceptors(void);
+
+/* Whether it takes an ExtINT if it accepts it.  @window: it has IF=1 for a moment. */
+bool model_takes_ext(const struct apic *a, bool window);
+
+/* The state of the shared input. */
+void model_pic(bool line, bool masked);
 
 /* Pins. */
 void model_raise(int pin);

@@ -15,17 +15,15 @@
 #include "machine.h"
 #include "model.h"
 #include "ops.h"
+#include "pic.h"
 #include "pit.h"
 
 #define APIC_LDR	0xd0
 #define APIC_DFR	0xe0
 #define APIC_ISR	0x100
 #define APIC_TMR	0x180
-#define APIC_LVT0	0x350
 #define APIC_TMICT	0x380
-#define APIC_LVT_MASKED	BIT(16)
 
-#define EXT_IRQ		3
 #define MSI_GSI		24
 #define FUZZ_SLOT	9
 
@@ -120,6 +118,7 @@ static void software_enable(int i, bool enable)
 
 	write_reg(i, APIC_SPIV, svr);
 	model.apics[i].svr = svr;
+	model.apics[i].extint &= enable;
 	ids_changed();
 }
 
@@ -139,6 +138,17 @@ static void enable(int i)
  * Interrupts.
  */
 
+/* KVM: it's up to KVM which bits of a destination are whose. */
+static bool formats_are_mixed(void)
+{
+	int i;
+
+	for (i = 1; i < nr_vcpus; i++)
+		if (model.apics[i].dfr != model.apics[0].dfr)
+			return true;
+	return false;
+}
+
 /* Each bit of a logical destination is somebody's, who is enabled. */
 static bool is_complete(int src, uint64_t icr)
 {
@@ -147,6 +157,8 @@ static bool is_complete(int src, uint64_t icr)
 
 	if (!(icr & APIC_DEST_LOGICAL) || dest == 0xff)
 		return true;
+	if (formats_are_mixed())
+		return false;
 	for (bit = 0; bit < 16; bit++) {
 		uint64_t one = dest & ~0xffffull;
 
@@ -317,8 +329,12 @@ static void op_init(const uint16_t *args)
 
 	if (is_off(i) || is_undefined(icr) || targets & (1u << i | 1) || pit_owes())
 		return;
-	for (j = 0; j < nr_vcpus; j++)
+	for (j = 0; j < nr_vcpus; j++) {
 		nr_sipi[j] = cpus[j].nr_sipi;
+		/* The PIC would wait for its EOI. */
+		if (targets & 1u << j && model.apics[j].extint)
+			pic_accept(j, false);
+	}
 	send(i, icr | APIC_DM_INIT);
 	send(i, icr | APIC_DM_STARTUP | SIPI_VECTOR);
 	for (j = 0; j < nr_vcpus; j++) {
@@ -660,12 +676,10 @@ void set_routes(void)
 
 static int irqfd = -1;
 
-static void create_irqfd(void)
+static void assign_irqfd(void)
 {
-	struct kvm_irqfd args = { .gsi = MSI_GSI };
+	struct kvm_irqfd args = { .gsi = MSI_GSI, .fd = irqfd };
 
-	irqfd = eventfd(0, EFD_NONBLOCK);
-	args.fd = irqfd;
 	vm_ioctl(vm, KVM_IRQFD, &args);
 }
 
@@ -678,8 +692,10 @@ static void op_irqfd(const uint16_t *args)
 	msi_address = BASE_DEFAULT | dest << 12;
 	msi_data = vector;
 	set_routes();
-	if (irqfd < 0)
-		create_irqfd();
+	if (irqfd < 0) {
+		irqfd = eventfd(0, EFD_NONBLOCK);
+		assign_irqfd();
+	}
 	TEST_ASSERT(write(irqfd, &one, sizeof(one)) == sizeof(one), "write()");
 	deliver(vector, model_targets(-1, (uint64_t)dest << 32), false);
 }
@@ -904,52 +920,6 @@ static void op_resample(const uint16_t *args)
 	raise_pin(RESAMPLE_PIN);
 }
 
-static void out8(uint16_t port, uint8_t value)
-{
-	execute(0, CMD_OUT8, port, value);
-}
-
-/* All but one of its pins are masked, and @others. */
-void program_pic(uint8_t others)
-{
-	const struct { uint16_t port; uint8_t irq, imr, cascade; } pics[] = {
-		{ 0x20, PIC_BASE, (uint8_t)~(1u << EXT_IRQ | others), 4 },
-		{ 0xa0, PIC_BASE, 0xff, 2 },
-	};
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(pics); i++) {
-		out8(pics[i].port, 0x11);
-		out8(pics[i].port + 1, pics[i].irq);
-		out8(pics[i].port + 1, pics[i].cascade);
-		out8(pics[i].port + 1, 1);
-		out8(pics[i].port + 1, pics[i].imr);
-	}
-}
-
-/* A vCPU whose APIC is off takes ExtINTs, too. */
-bool one_is_off(void)
-{
-	int i;
-
-	for (i = 0; i < nr_vcpus; i++)
-		if (is_off(i))
-			return true;
-	return false;
-}
-
-/* ExtINT, which vCPU 0 takes. */
-static void op_extint(const uint16_t *args)
-{
-	if (machine_is_split || one_is_off() || model.ext_pending || !enabled(1))
-		return;
-	write_reg(0, APIC_LVT0, APIC_DM_EXTINT);
-	kvm_irq_line(vm, EXT_IRQ, 1);
-	kvm_irq_line(vm, EXT_IRQ, 0);
-	model.ext_pending = 1;
-	check_caused("IRQWIN");
-}
-
 static void block_irqs(int i, bool block)
 {
 	struct kvm_guest_debug debug = {};
@@ -979,13 +949,23 @@ static void op_blockirq(const uint16_t *args)
 
 static bool has_synic[MAX_VCPUS];
 
+static void create_synic(int i)
+{
+	vcpu_enable_cap(cpus[i].vcpu, KVM_CAP_HYPERV_SYNIC2, 0);
+	has_synic[i] = true;
+}
+
+static void write_sint(int i, bool auto_eoi)
+{
+	vcpu_set_msr(cpus[i].vcpu, MSR_SINT0, SINT_VECTOR | (auto_eoi ? SINT_AUTO_EOI : 0));
+}
+
 static void set_auto_eoi(int i, bool on)
 {
 	machine_stop(i);
 	if (!has_synic[i])
-		vcpu_enable_cap(cpus[i].vcpu, KVM_CAP_HYPERV_SYNIC2, 0);
-	has_synic[i] = true;
-	vcpu_set_msr(cpus[i].vcpu, MSR_SINT0, SINT_VECTOR | (on ? SINT_AUTO_EOI : 0));
+		create_synic(i);
+	write_sint(i, on);
 	machine_start(i);
 	model.apics[i].auto_eoi = on;
 	check_caused("HYPERV");
@@ -1025,30 +1005,39 @@ static void op_state(const uint16_t *args)
 	machine_start(i);
 }
 
+static void restore_vm(void)
+{
+	pit_restore();
+	set_routes();
+	if (irqfd >= 0)
+		assign_irqfd();
+	if (resample_fds[0] >= 0)
+		assign_resample(KVM_IRQFD_FLAG_RESAMPLE);
+}
+
+static void prepare(int i)
+{
+	if (has_synic[i])
+		create_synic(i);
+}
+
 /* What's no part of the state that is saved. */
 static void restore_rest(int i)
 {
 	if (i == 0)
-		pit_restore();
-	if (i == 0 && machine_is_split)
-		set_routes();
+		restore_vm();
+	if (has_synic[i])
+		write_sint(i, model.apics[i].auto_eoi);
 	if (model.apics[i].blocked)
 		block_irqs(i, true);
 }
 
-/* A new VM.  What the VMM would have to set up once more isn't there. */
+/* A new VM. */
 static void op_migrate(const uint16_t *args)
 {
-	int i;
-
-	for (i = 0; i < nr_vcpus; i++)
-		if (has_synic[i])
-			return;
-	if (irqfd >= 0 || resample_fds[0] >= 0)
-		return;
 	dma_stop();
 	pit_save();
-	machine_migrate(restore_rest);
+	machine_migrate(prepare, restore_rest);
 }
 
 /* actor: out of KVM_RUN and back */
@@ -1202,7 +1191,7 @@ static void step(void)
 	check_all();
 }
 
-static void wait_by(int i, enum wait wait)
+void wait_by(int i, enum wait wait)
 {
 	mailbox(i)->wait = wait;
 	model.apics[i].wait = wait;
@@ -1313,6 +1302,27 @@ static void op_across(const uint16_t *args)
 	raise_pin(pin);
 }
 
+/*
+ * who, vector: vCPU 0 waits for an ExtINT while interrupts are masked, and so does another vCPU
+ * for one of its local APIC, which it takes first.
+ */
+static void op_windows(const uint16_t *args)
+{
+	int i = 1 + args[0] % (nr_vcpus - 1);
+
+	if (pit_owes() || is_off(0))
+		return;
+	make_ready(i, WAIT_SPIN);
+	wait_by(i, WAIT_CLI);
+	wait_by(0, WAIT_CLI);
+	op_extint(args);
+	step();
+	op_ipi((uint16_t[]){ i, 5 << 1, 0, args[1] });
+	step();
+	wait_by(i, args[2] % 2 ? WAIT_SPIN : WAIT_HLT);
+	wait_by(0, args[3] % 2 ? WAIT_SPIN : WAIT_HLT);
+}
+
 static void disturb(uint16_t how, int i)
 {
 	switch (how % 5) {
@@ -1350,7 +1360,7 @@ static bool all_done(void)
 	int i;
 
 	for (i = 0; i < nr_vcpus; i++)
-		if (mailbox(i)->done != mailbox(i)->seq)
+		if (!is_done(i))
 			return false;
 	return true;
 }
@@ -1385,6 +1395,44 @@ static void op_burst(const uint16_t *args)
 		model.apics[i].icr_known = false;
 }
 
+/*
+ * target, sender, how many and how L2 waits, how the VMM disturbs: interrupts that one vCPU posts
+ * to the L2 of another.
+ */
+static void op_l2_posted(const uint16_t *args)
+{
+	int i = actor(args[0]), j = (i + 1 + args[1] % (nr_vcpus - 1)) % nr_vcpus, n = 0;
+	uint64_t times = 1 + args[2] / 4 % 20, exit;
+	uint32_t how = args[2] % 4 == 0 ? 0 : args[2] % 4 == 1 ? L2_HALTS : L2_EXITS;
+
+	if (pit_owes())
+		return;
+	pic_lower();
+	make_ready(i, WAIT_SPIN);
+	make_ready(j, WAIT_SPIN);
+	if (!machine_posts_to_l2() || model_targets(j, (uint64_t)i << 32) != 1u << i)
+		return;
+	note("vCPU %d posts %lu interrupts to the L2 of vCPU %d: %x", j, times, i, how);
+	machine_posted()->begun = machine_posted()->received = 0;
+	command_start(i, CMD_L2_POSTED, times, how);
+	command_start(j, CMD_POST, times, (uint64_t)i << 32 | how);
+	while (!all_done() && n++ < 3)
+		disturb(args[3] + n, n % 2 ? i : j);
+	/* Nobody wakes an L2 that halts. */
+	if (!await(all_done()) && !is_done(i))
+		exit = L2_LOST;
+	else
+		exit = mailbox(i)->result;
+	if (exit == L2_LOST)
+		fail("vCPU %d: L2 lost interrupt %lu of %lu that were posted, %s", i, machine_posted()->begun,
+		     times, machine_describe_posted());
+	if (exit)
+		fail("vCPU %d: L2 exits for reason %lx", i, exit);
+	if (!await(!mailbox(i)->burst[j]))
+		fail("vCPU %d doesn't get an interrupt that makes L2 exit: %s", i, machine_describe(i));
+	model.apics[j].icr_known = false;
+}
+
 /* who halts, how many: end in the middle of it */
 static void op_kill(const uint16_t *args)
 {
@@ -1402,12 +1450,13 @@ const struct op_type op_types[] = {
 	{ "mode", 3, op_mode }, { "base", 3, op_base }, { "read", 10, op_read },
 	{ "readcr8", 2, op_read_cr8 }, { "load", 2, op_load }, { "msi", 8, op_msi },
 	{ "irqfd", 2, op_irqfd }, { "pin", 6, op_pin }, { "line", 10, op_line },
-	{ "extint", 3, op_extint }, { "blockirq", 4, op_blockirq }, { "autoeoi", 3, op_autoeoi },
+	{ "extint", 3, op_extint }, { "lvt0", 4, op_lvt0 }, { "picline", 8, op_pic_line },
+	{ "pictoggle", 2, op_pic_toggle }, { "windows", 2, op_windows }, { "blockirq", 4, op_blockirq }, { "autoeoi", 3, op_autoeoi },
 	{ "setlapic", 3, op_setlapic }, { "state", 2, op_state }, { "migrate", 2, op_migrate }, { "kick", 3, op_kick },
 	{ "create", 1, op_create }, { "slot", 2, op_slot }, { "burst", 2, op_burst },
 	{ "kill", 1, op_kill }, { "pit", 4, op_pit }, { "pitpic", 1, op_pit_pic },
 	{ "pitmask", 2, op_pit_mask }, { "reinject", 1, op_reinject },
-	{ "resample", 4, op_resample }, { "across", 3, op_across }, { "pveoi", 2, op_pv_eoi }, { "smi", 2, op_smi }, { "l2", 4, op_l2 },
+	{ "resample", 4, op_resample }, { "across", 3, op_across }, { "pveoi", 2, op_pv_eoi }, { "smi", 2, op_smi }, { "l2", 4, op_l2 }, { "l2posted", 3, op_l2_posted },
 	{ "page", 2, op_page }, { "mtrr", 2, op_mtrr }, { "dma", 1, op_dma }, { "pressure", 1, op_pressure },
 };
 const int nr_op_types = ARRAY_SIZE(op_types);
@@ -1423,7 +1472,7 @@ void ops_begin(int vcpus, bool is_split)
 	for (i = 0; i < 2 || i < vcpus - 1; i++)
 		add_vcpu();
 	if (!is_split)
-		program_pic(0);
+		pic_program(0);
 	check_all();
 }
 
@@ -1440,6 +1489,7 @@ void ops_end(void)
 {
 	int i;
 
+	pic_lower();
 	for (i = 0; i < nr_vcpus; i++)
 		undo(i);
 	check_all();

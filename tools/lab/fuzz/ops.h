@@ -29,11 +29,10 @@ int actor(uint16_t arg);
 uint64_t execute(int i, enum command what, uint64_t a, uint64_t b);
 void write_reg(int i, unsigned int reg, uint64_t value);
 bool is_enabled(int i);
-bool one_is_off(void);
 #define IOAPIC_MASKED	(1u << 16)
 void write_entry(int i, int pin, uint32_t low, uint32_t high);
 void set_routes(void);
-void program_pic(uint8_t others);
+void wait_by(int i, enum wait wait);
 
 extern const struct op_type op_types[];
 extern const int nr_op_types;

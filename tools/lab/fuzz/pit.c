@@ -9,9 +9,8 @@
 #include "machine.h"
 #include "model.h"
 #include "ops.h"
+#include "pic.h"
 #include "pit.h"
-
-#define APIC_LVT0	0x350
 
 #define PERIOD		9546		/* of 1193182 Hz */
 #define PERIOD_US	8000
@@ -94,9 +93,9 @@ static void set_path(int i, bool by_pic, int pin)
 	set_routes();
 	write_pin(i, by_pic);
 	if (by_pic || is_by_pic)
-		program_pic(by_pic ? 1 : 0);
+		pic_program(by_pic ? 1 : 0);
 	if (by_pic)
-		write_reg(0, APIC_LVT0, APIC_DM_EXTINT);
+		pic_accept(0, true);
 	is_by_pic = by_pic;
 }
 
@@ -196,7 +195,7 @@ static void tick(const uint16_t *args, bool by_pic)
 		void_ticks();
 		return;
 	}
-	if (!is_enabled(i) || a->mode == OFF || (by_pic && one_is_off()))
+	if (!is_enabled(i) || a->mode == OFF || (by_pic && !pic_is_for_vcpu0()))
 		return;
 	if (model_targets(-1, (uint64_t)model_id(a) << 32) != 1u << i)
 		return;
@@ -275,6 +274,5 @@ void pit_restore(void)
 	vm_ioctl(vm, KVM_SET_PIT2, &saved);
 	vm_ioctl(vm, KVM_REINJECT_CONTROL, &control);
 	model.pit.reinjects = control.pit_reinject;
-	set_routes();
 	void_ticks();
 }
