@@ -16,7 +16,7 @@ BASES = {"6.1": "v6.1 LTS", "6.12": "v6.12 LTS", "7.3": "v7.3"}
 STATUSES = ("pass", "fail", "xfail", "skip", "not-run")
 # Which tests speak for which theme.
 THEMES = {
-    "safety": r"^(apic_(exits|hotplug)|create_pit|evmcs_x2apic|apicv_(switch|level_irq|rtc)|irq_window|rtc_eoi|vcpu_create_ipi|mtrr_var_range)",
+    "safety": r"^(apic_(disabled|exits|hotplug)|create_pit|evmcs_x2apic|apicv_(switch|level_irq|rtc)|irq_window|rtc_eoi|vcpu_create_ipi|mtrr_var_range)",
     "APIC access": r"^(apic_(access|base)|private_memslot|xapic_read_only)",
     "APIC IDs": r"^apic_alias",
     "IPIv": r"^(ipiv|vmx_posted_ipi)",
