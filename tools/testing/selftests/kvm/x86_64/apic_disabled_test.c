@@ -2,7 +2,7 @@
 /*
  * Test that an interrupt which is pending when the guest disables its local APIC
  * by software is taken nevertheless, whether APICv or AVIC was in use when it came
- * or is when it's taken.
+ * or is when it's taken, and if the guest masks it by the TPR for a moment.
  *
  * vCPU 1 never runs.  It inhibits APICv.
  */
@@ -17,7 +17,7 @@
 #define PATIENCE	100000000ull
 
 static volatile uint64_t received;
-static volatile bool x2apic;
+static volatile bool x2apic, by_tpr;
 
 static void write_reg(unsigned int reg, uint32_t value)
 {
@@ -31,6 +31,11 @@ static void handler(struct ex_regs *regs)
 {
 	received++;
 	write_reg(APIC_EOI, 0);
+}
+
+static void set_cr8(uint64_t value)
+{
+	asm volatile("mov %0, %%cr8" :: "r"(value) : "memory");
 }
 
 static void guest_code(void)
@@ -50,7 +55,9 @@ static void guest_code(void)
 		GUEST_SYNC(1);
 		received = 0;
 		start = rdtsc();
-		asm volatile("sti");
+		set_cr8(by_tpr ? 15 : 0);
+		asm volatile("sti; nop");
+		set_cr8(0);
 		while (!received && rdtsc() - start < PATIENCE)
 			cpu_relax();
 		asm volatile("cli");
@@ -65,6 +72,11 @@ static uint64_t run(struct kvm_vcpu *vcpu)
 	vcpu_run(vcpu);
 	ASSERT_EQ(get_ucall(vcpu, &uc), UCALL_SYNC);
 	return uc.args[1];
+}
+
+static volatile bool *guest_bool(struct kvm_vm *vm, volatile bool *p)
+{
+	return addr_gva2hva(vm, (vm_vaddr_t)p);
 }
 
 /* Whether APICv is inhibited when the interrupt comes, and when it's taken. */
@@ -89,15 +101,16 @@ static int test(bool is_x2apic)
 	vm_init_descriptor_tables(vm);
 	vcpu_init_descriptor_tables(vcpus[0]);
 	vm_install_exception_handler(vm, VECTOR, handler);
-	*(volatile bool *)addr_gva2hva(vm, (vm_vaddr_t)&x2apic) = is_x2apic;
+	*guest_bool(vm, &x2apic) = is_x2apic;
 
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 8; i++) {
+		*guest_bool(vm, &by_tpr) = i & 4;
 		if (arrives(vcpus, i & 1, i & 2))
 			continue;
 		lost++;
-		pr_info("%s: lost, APICv %s when it came, %s then\n",
+		pr_info("%s: lost, APICv %s when it came, %s then%s\n",
 			is_x2apic ? "x2APIC" : "xAPIC", i & 1 ? "off" : "on",
-			i & 2 ? "off" : "on");
+			i & 2 ? "off" : "on", i & 4 ? ", masked by TPR" : "");
 	}
 	kvm_vm_free(vm);
 	return lost;
@@ -110,6 +123,6 @@ int main(void)
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_SET_GUEST_DEBUG2));
 	pr_info("APICv is %s\n", kvm_has_apicv() ? "on" : "off: nothing to inhibit");
 	lost = test(false) + test(true);
-	TEST_ASSERT(!lost, "%d of 8 interrupts are lost", lost);
+	TEST_ASSERT(!lost, "%d of 16 interrupts are lost", lost);
 	return 0;
 }
