@@ -33,7 +33,7 @@ static void handler(struct ex_regs *regs)
 	write_reg(APIC_EOI, 0);
 }
 
-static void set_cr8(uint64_t value)
+static void mask_by_cr8(uint64_t value)
 {
 	asm volatile("mov %0, %%cr8" :: "r"(value) : "memory");
 }
@@ -55,9 +55,9 @@ static void guest_code(void)
 		GUEST_SYNC(1);
 		received = 0;
 		start = rdtsc();
-		set_cr8(by_tpr ? 15 : 0);
+		mask_by_cr8(by_tpr ? 15 : 0);
 		asm volatile("sti; nop");
-		set_cr8(0);
+		mask_by_cr8(0);
 		while (!received && rdtsc() - start < PATIENCE)
 			cpu_relax();
 		asm volatile("cli");
