@@ -7,9 +7,15 @@ import json
 import re
 
 from runs import RESULTS, TOP, counted, load
+from series import fixes
 
 NOTES = TOP / "tools/lab/fuzz/undone"
 ENGINES = ("qemu-svm", "bochs-vmx", "bochs-svm", "host")
+
+
+def recorded(name):
+    path = RESULTS / "6.1" / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def avic_cells(guest):
@@ -26,8 +32,7 @@ def avic_cells(guest):
 
 def avic(guests=None):
     """What tools/lab/avic found, of these GUESTS or of all."""
-    path = RESULTS / "6.1/avic.json"
-    data = json.loads(path.read_text()) if path.exists() else {"base": {}, "patched": {}}
+    data = recorded("avic") or {"base": {}, "patched": {}}
     head = ("guest of QEMU", "v6.1: AVIC when it is up", "exits for 1000 IPIs", "with the series", "exits for 1000 IPIs")
     return head, [[name, *avic_cells(data["base"].get(name)), *avic_cells(data["patched"][name])]
                   for name in data["patched"] if guests is None or name in guests]
@@ -46,8 +51,7 @@ def beside(ours, theirs):
 
 def kut(only=None):
     """What tools/lab/kut found, of these tests or of all."""
-    path = RESULTS / "6.1/kut.json"
-    data = json.loads(path.read_text()) if path.exists() else {}
+    data = recorded("kut")
     engines = [engine for engine in ENGINES if engine in data]
     rows = []
     for test in sorted(only or {test for engine in engines for test in data[engine]}):
@@ -91,10 +95,6 @@ def programs(run):
     return "fail" if any(t["status"] == "fail" for t in run["tests"]) else "pass"
 
 
-def fixes(base):
-    return [line[4:] for line in (TOP / "patches" / base / "control").read_text().splitlines() if line.startswith("fix ")]
-
-
 def undone_cell(found):
     """When the fuzzer finds a fault on an engine."""
     if found is None:
@@ -105,12 +105,11 @@ def undone_cell(found):
 
 def undone():
     """Which old faults the fuzzer finds, tools/lab/fuzz/undo, and what a person knows of them, tools/lab/fuzz/undone."""
-    path = RESULTS / "6.1/fuzz-undone.json"
-    data = json.loads(path.read_text()) if path.exists() else {}
+    data = recorded("fuzz-undone")
     notes = dict(line.split(" | ", 1) for line in NOTES.read_text().splitlines() if not line.startswith("#"))
     hosts = ("bochs-vmx", "bochs-svm", "off-bochs-vmx", "off-bochs-svm")
     rows = []
-    for subject in fixes("6.1"):
+    for subject in fixes(TOP / "patches/6.1"):
         found = data.get(subject, {})
         says = dict.fromkeys(re.sub(r"vCPU \d+", "a vCPU", re.sub(": .*", "", of["says"])) for of in found.values() if of["says"] and (of["corpus"] or of["seed"]))
         rows.append([subject, *(undone_cell(found.get(host)) for host in hosts), "; ".join([*says, *filter(None, [notes.get(subject)])]) or "not tried"])
